@@ -1,0 +1,110 @@
+"""`xlt-augment build`."""
+
+import json
+from typing import Any
+
+import click
+
+from xlt_augment.cli.options import Help, Names, Probability, Size
+
+_DEFAULTS = {"m": 10, "p": 0.1, "words": "span", "case": "initial"}
+_EXAMPLES = """Examples:
+xlt-augment build                                      the embedded sample, all defaults
+xlt-augment build train.tsv --m 10 --p 0.1             an XTREME file, 10 variants a row
+xlt-augment build train.tsv --preset emnlp --m 3       as published at EMNLP, for XNLI
+xlt-augment build train.tsv --method swap --p 0.2      word-order swaps
+xlt-augment build polarity.tsv --columns sentence,label --text-columns sentence
+xlt-augment build 'shards/*.jsonl' --text-columns premise,hypothesis --label-column gold
+xlt-augment build hf:nyu-mll/glue/mrpc:train --out mrpc-10
+xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
+
+
+@click.command(cls=Help, epilog=_EXAMPLES)
+@click.argument("source", required=False)
+@click.option("--m", type=click.IntRange(1, 32_767), help="Variants of each row.  [default: 10]")
+@click.option("--p", type=Probability(), help="Probability that an eligible word changes, or 'uniform': each is redrawn "
+              "from itself and its neighbors.  [default: 0.1]")
+@click.option("--method", type=click.Choice(["synonym", "swap"]), default="synonym", show_default=True,
+              help="Replace words by neighbors, or swap words with their right neighbour.")
+@click.option("--synonyms", metavar="NAME|PATH", help="Synonym set: an embedded name, or a .arrow, .json or .txt file.  "
+              "[default: default]")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Seed of all random choices.")
+@click.option("--words", type=click.Choice(["span", "space"]), help="What a word is: a run of letters, or what stands between "
+              "spaces.  [default: span]")
+@click.option("--case", type=click.Choice(["exact", "initial", "any"]), help="Look words up as written, also a capitalised "
+              "first word, or all in lower case.  [default: initial]")
+@click.option("--text-columns", type=Names(), help="Columns to perturb, separated by commas.")
+@click.option("--label-column", help="Column with the label; '' for none.  [default: label, where there is one]")
+@click.option("--protect", multiple=True, metavar="WORD|re:PATTERN", help="Never change this word, or words that the pattern "
+              "(RE2) matches as a whole. Repeatable.")
+@click.option("--preset", type=click.Choice(["arxiv-v1", "emnlp"]), help="Settings of m, p, words and case as published; single "
+              "options still win.")
+@click.option("--header/--no-header", default=None, help="Whether line 1 of a TSV or CSV names the columns.  [default: a CSV "
+              "yes; a TSV when line 1 holds a usual column name]")
+@click.option("--columns", type=Names(), help="Column names of a file without header.  [default: sentence1,sentence2,label]")
+@click.option("--labels", type=Names(), help="All labels in their order.  [default: numbers by value, else sorted]")
+@click.option("--out", type=click.Path(), help="Folder to write.  [default: here, named after source and settings]")
+@click.option("--num-proc", type=click.IntRange(1), help="Worker threads; the result does not depend on it.  [default: all cores]")
+@click.option("--max-shard-size", type=Size(), default="500MB", show_default=True, help="Size of the Arrow files.")
+@click.option("--overwrite", is_flag=True, help="Replace the dataset at the target, in one step once the new one is complete.")
+@click.option("--dry-run", is_flag=True, help="Check everything, show what would be built, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")  # fmt: skip
+def build(source: str | None, **options: Any) -> None:
+    """Write the m-way augmented dataset of SOURCE.
+
+    SOURCE is a TSV, CSV, JSONL or Parquet file (also .gz, .bz2, .zst), a pattern in quotes, a folder that `datasets` saved, or
+    hf:NAME[/CONFIG][:SPLIT]. Without it, the embedded sample is taken.
+    """
+    from xlt_augment.cli.report import Screen, json_report, show_plan, show_report
+    from xlt_augment.materialize.build import plan_build, run_build
+    from xlt_augment.resources import resource
+
+    screen = Screen(quiet=options["as_json"])
+    if source is None:
+        source = str(resource("samples/paraphrase/train-en.tsv"))
+        screen.note("no SOURCE given: taking the embedded sample, English sentence pairs written for XLT")
+    settings = _settings(options)
+    with screen.preparing():
+        reading = {name: options[name] for name in ("text_columns", "label_column", "header", "columns", "labels")}
+        plan = plan_build(
+            source, _operator(options["method"], settings, options), m=settings["m"], seed=options["seed"],
+            out=options["out"], overwrite=options["overwrite"], **reading,
+        )  # fmt: skip
+    if options["dry_run"]:
+        show_plan(plan, as_json=options["as_json"])
+        return
+    with screen.progress(plan.rows) as progress:
+        report = run_build(
+            plan, overwrite=options["overwrite"], num_proc=options["num_proc"], max_shard_size=options["max_shard_size"],
+            progress=progress,
+        )  # fmt: skip
+    if options["as_json"]:
+        click.echo(json.dumps(json_report(report), ensure_ascii=False, indent=2))
+    else:
+        show_report(report, plan)
+
+
+def _settings(options: dict[str, Any]) -> dict[str, Any]:
+    """m, p, words and case: single options first, then the preset, then the defaults."""
+    from xlt_augment.materialize.recipe import PRESETS
+
+    if options["preset"] and options["method"] == "swap":
+        raise click.UsageError("--preset holds the settings of synonym substitution; leave it out with --method swap.")
+    chosen = {name: options[name] for name in _DEFAULTS if options[name] is not None}
+    return _DEFAULTS | dict(PRESETS.get(options["preset"], {})) | chosen
+
+
+def _operator(method: str, settings: dict[str, Any], options: dict[str, Any]) -> Any:
+    from xlt_augment.perturb.substitute import Substitute
+    from xlt_augment.perturb.swap import Swap
+    from xlt_augment.synonyms.synonym_set import SynonymSet
+
+    if method == "swap":
+        for name in ("synonyms", "case"):
+            if options[name] is not None:
+                raise click.UsageError(f"--{name} has no meaning with --method swap; leave it out.")
+        if settings["p"] == "uniform":
+            raise click.UsageError("--p uniform has no meaning with --method swap; give a number from 0 to 1.")
+        return Swap(p=settings["p"], words=settings["words"], protect=options["protect"])
+    synonyms = SynonymSet.load(options["synonyms"]) if options["synonyms"] else SynonymSet.default()
+    return Substitute(synonyms, p=settings["p"], words=settings["words"], case=settings["case"], protect=options["protect"])

@@ -1,0 +1,64 @@
+"""Option types that several commands share."""
+
+import click
+
+
+class Names(click.ParamType):
+    """Several names in one word: separated by commas, or by spaces where there is no comma; `''` is no name."""
+
+    name = "names"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """The names as a tuple."""
+        if isinstance(value, tuple):
+            return value
+        text = str(value)
+        parts = text.split(",") if "," in text else text.split()
+        names = tuple(part.strip() for part in parts if part.strip())
+        if not names:
+            self.fail("no name in it; give for example sentence1,sentence2", param, ctx)
+        return names
+
+
+class Probability(click.ParamType):
+    """A number between 0 and 1, or `uniform`."""
+
+    name = "number|uniform"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """The number as a float, or "uniform"."""
+        if value == "uniform":
+            return "uniform"
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= 1:
+            self.fail(f"{value!r} is neither a number from 0 to 1 nor 'uniform'.", param, ctx)
+        return number
+
+
+class Size(click.ParamType):
+    """A number of bytes, with KB, MB or GB (powers of 1000)."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The size in bytes."""
+        text = str(value).upper().removesuffix("B")
+        factor = {"K": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:], 1)
+        number = text.rstrip("KMG")
+        if not number.isascii() or not number.isdigit() or int(number) < 1:
+            self.fail(f"{value!r} is no size; give for example 500MB.", param, ctx)
+        return int(number) * factor
+
+
+class Help(click.Command):
+    """A command whose epilog (its examples) keeps its line breaks."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples line by line."""
+        if self.epilog:
+            formatter.write_paragraph()
+            for line in self.epilog.splitlines():
+                formatter.write(f"  {line}\n" if line != "Examples:" else "Examples:\n")

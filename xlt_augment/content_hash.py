@@ -1,0 +1,157 @@
+"""Hash of typed columns, independent of chunks, offsets, dictionary encoding and files (docs/format.md, "Logical hash")."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from xlt_augment.canonical import sha256_json
+
+BLOCK_ROWS = 65_536  # source rows a block
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type is a string type of any offset width."""
+    return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return is_text(kind) or pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_binary_view(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind) or pt.is_map(kind)
+
+
+def type_name(kind: pa.DataType) -> str:
+    """Name of a type without its encoding: every list is `list`, a dictionary is its value type.
+
+    Raises TypeError for types without a canonical form (unions, run-end encoding, list views).
+    """
+    if pt.is_dictionary(kind):
+        return type_name(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        return type_name(kind.storage_type)
+    if is_text(kind):
+        return "string"
+    if _is_bytes(kind):
+        return "binary"
+    if _is_list(kind):
+        item = pa.struct([kind.key_field, kind.item_field]) if pt.is_map(kind) else kind.value_type
+        return f"list<{type_name(item)}>"
+    if pt.is_struct(kind):
+        return "struct<" + ",".join(f"{field.name}:{type_name(field.type)}" for field in kind) + ">"
+    if pt.is_null(kind) or kind.id in _FIXED_WIDTH:
+        return str(kind)
+    raise TypeError(str(kind))
+
+
+_FIXED_WIDTH = {
+    kind.id
+    for kind in (
+        pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64(),
+        pa.float16(), pa.float32(), pa.float64(), pa.date32(), pa.date64(), pa.time32("s"), pa.time64("us"),
+        pa.timestamp("s"), pa.duration("s"), pa.decimal128(1), pa.decimal256(1), pa.binary(1),
+    )
+}  # fmt: skip
+
+
+class _Column:
+    """Running hash of one column: positions of nulls, lengths, bytes, children. Nulls add no bytes of their own."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self.count = 0
+        self.nulls, self.lengths, self.data = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+        self.children: list[_Column] | None = None
+
+    def update(self, array: pa.Array) -> None:
+        if isinstance(array, pa.ExtensionArray):
+            array = array.storage
+        if pt.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        if array.null_count and not pt.is_null(array.type):
+            where = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)) + self.count
+            self.nulls.update(where.astype("<i8"))
+        self.count += len(array)
+        if array.null_count:
+            array = array.drop_null()
+        if len(array) == 0 or pt.is_null(array.type):
+            return
+        if _is_bytes(array.type):
+            self._update_bytes(array)
+        elif _is_list(array.type):
+            self.lengths.update(_fixed(pc.list_value_length(array).cast(pa.uint32())))
+            self._update_children([array.flatten()])
+        elif pt.is_struct(array.type):
+            self._update_children(array.flatten())
+        else:
+            self.data.update(_fixed(array.cast(pa.uint8()) if pt.is_boolean(array.type) else array))
+
+    def _update_bytes(self, array: pa.Array) -> None:
+        if pt.is_string_view(array.type) or pt.is_binary_view(array.type):
+            array = array.cast(pa.large_binary())
+        width = np.int64 if pt.is_large_string(array.type) or pt.is_large_binary(array.type) else np.int32
+        _, offsets, data = array.buffers()
+        cuts = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
+        self.lengths.update(np.diff(cuts).astype("<u4"))
+        if data is not None:
+            self.data.update(memoryview(data)[cuts[0] : cuts[-1]])
+
+    def _update_children(self, arrays: Sequence[pa.Array]) -> None:
+        if self.children is None:
+            self.children = [_Column(array.type) for array in arrays]
+        for child, array in zip(self.children, arrays, strict=True):
+            child.update(array)
+
+    def digest(self) -> bytes:
+        parts = [self.count.to_bytes(8, "little"), self.nulls.digest(), self.lengths.digest(), self.data.digest()]
+        return hashlib.sha256(b"".join(parts + [child.digest() for child in self.children or ()])).digest()
+
+
+def _fixed(array: pa.Array) -> memoryview:
+    """The value bytes of a fixed-width array without nulls."""
+    width = array.type.bit_width // 8
+    return memoryview(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width]
+
+
+class ContentHasher:
+    """sha256 over the values of record batches, in blocks of `block_rows` rows, given in order and in any cut.
+
+    `fields` are (name, canonical type) in column order.
+    """
+
+    def __init__(self, fields: Sequence[tuple[str, str]], block_rows: int = BLOCK_ROWS) -> None:
+        self.fields, self.block_rows = [list(field) for field in fields], block_rows
+        self.rows = 0
+        self._blocks: list[str] = []
+        self._columns: list[_Column] = []
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of a batch whose columns are those of `fields`."""
+        start = 0
+        while start < batch.num_rows:
+            room = self.block_rows - self.rows % self.block_rows
+            part = batch.slice(start, room)
+            if not self._columns:
+                self._columns = [_Column(column.type) for column in part.columns]
+            for state, column in zip(self._columns, part.columns, strict=True):
+                state.update(column)
+            self.rows += part.num_rows
+            start += part.num_rows
+            if self.rows % self.block_rows == 0:
+                self._close_block()
+
+    def _close_block(self) -> None:
+        self._blocks.append(hashlib.sha256(b"".join(c.digest() for c in self._columns)).hexdigest())
+        self._columns = []
+
+    def hexdigest(self, *, format: str, recipe: Any = None) -> str:
+        """The hash of all rows so far, the recipe and the format's version; call it once, at the end."""
+        if self._columns:
+            self._close_block()
+        head = {"format": format, "fields": self.fields, "rows": self.rows, "recipe": recipe}
+        return sha256_json(head | {"blocks": self._blocks})

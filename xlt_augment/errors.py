@@ -1,0 +1,41 @@
+"""The error tree of `xlt_augment`. The library raises; only the command line turns an error into one line.
+
+    XltError            anything that the caller can mend                        exit code 1
+    ├── UsageError      an option or argument that cannot be used               exit code 2
+    ├── SourceError     a corpus that cannot be read as it is
+    ├── SynonymError    a synonym set that cannot be read, or a word that it lacks
+    ├── OutputError     a dataset or file that cannot be written
+    └── DatasetError    a dataset on disk that is not what its manifest says
+"""
+
+
+class XltError(Exception):
+    """An error that says what was being done, what was found, what was expected and what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, doing: str, *, found: str, expected: str, remedy: str) -> None:
+        self.doing, self.found, self.expected, self.remedy = doing, found, expected, remedy
+        super().__init__(f"{doing}: found {found}; expected {expected}. {remedy}.")
+
+
+class UsageError(XltError):
+    """An option or argument that cannot be used."""
+
+    exit_code = 2
+
+
+class SourceError(XltError):
+    """A corpus that cannot be read as it is."""
+
+
+class SynonymError(XltError):
+    """A synonym set that cannot be read, or a word that it lacks."""
+
+
+class OutputError(XltError):
+    """A dataset or file that cannot be written."""
+
+
+class DatasetError(XltError):
+    """A dataset on disk that is not what its manifest says."""

@@ -1,0 +1,1 @@
+"""A corpus -> an augmented dataset on disk (docs/format.md), and back: build, open, verify."""

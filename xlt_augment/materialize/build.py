@@ -1,0 +1,226 @@
+"""`build`: a corpus and a synonym set go in, a dataset folder comes out."""
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from xlt_augment.canonical import pretty_json, sha256_file, sha256_json
+from xlt_augment.content_hash import BLOCK_ROWS, ContentHasher, type_name
+from xlt_augment.errors import UsageError
+from xlt_augment.materialize.card import dataset_card
+from xlt_augment.materialize.corpus import Corpus, open_corpus
+from xlt_augment.materialize.features import feature_of
+from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest, software_versions
+from xlt_augment.materialize.publish import check_target, new_folder
+from xlt_augment.materialize.recipe import build_id, folder_name, make_recipe
+from xlt_augment.materialize.shards import ShardWriter
+from xlt_augment.materialize.statistics import Statistics
+from xlt_augment.materialize.units import Result, Unit, cut_units, perturb_unit
+from xlt_augment.perturb.augment import check_variants
+from xlt_augment.perturb.operator import Operator
+from xlt_augment.perturb.rng import check_seed
+from xlt_augment.perturb.substitute import Substitute
+
+DEFAULT_SHARD_BYTES = 500 << 20
+_OURS = (("source_id", pa.int64()), ("variant", pa.int16()), ("changed", pa.int32()))
+Progress = Callable[[int], object]  # called with the number of source rows that were finished
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A build that was checked and not yet done. `existing` is set when `target` holds that very dataset already."""
+
+    corpus: Corpus
+    operator: Operator
+    recipe: dict[str, Any]
+    synonyms: dict[str, Any] | None
+    target: Path
+    existing: Manifest | None
+
+    @property
+    def rows(self) -> int:
+        """Rows of the dataset."""
+        return self.corpus.rows * (int(self.recipe["m"]) + 1)
+
+    @property
+    def n_bytes(self) -> int:
+        """About how many bytes the dataset takes."""
+        return self.corpus.n_bytes * (int(self.recipe["m"]) + 1) + 14 * self.rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a build left: the folder, its manifest, the time it took, and whether it had been there before."""
+
+    path: Path
+    manifest: Manifest
+    seconds: float
+    existed: bool
+
+
+def build(
+    source: str | Path,
+    operator: Operator,
+    *,
+    m: int = 10,
+    seed: int = 0,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    num_proc: int | None = None,
+    max_shard_size: int = DEFAULT_SHARD_BYTES,
+    **reading: Any,
+) -> Report:
+    """Write the m-way dataset of a source; `reading` are the options of `open_corpus`.
+
+    Without `out` the folder lies here, is named after source and recipe, and is taken as it is when that very dataset is
+    there already. The result does not depend on `num_proc` (threads, default all cores) nor on `max_shard_size` (bytes).
+    Raises UsageError, SourceError and OutputError; nothing half-written is ever left under the final name.
+    """
+    plan = plan_build(source, operator, m=m, seed=seed, out=out, overwrite=overwrite, **reading)
+    return run_build(plan, overwrite=overwrite, num_proc=num_proc, max_shard_size=max_shard_size)
+
+
+def plan_build(
+    source: str | Path,
+    operator: Operator,
+    *,
+    m: int = 10,
+    seed: int = 0,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    **reading: Any,
+) -> Plan:
+    """Check everything that `build` would do, reading the source once. Raises like `build`; writes nothing."""
+    m, seed = check_variants(m), check_seed(seed)
+    if out is not None:
+        check_target(Path(out), overwrite=overwrite)
+    corpus = open_corpus(source, **reading)
+    recipe = make_recipe(operator, m=m, seed=seed, text_columns=corpus.columns.text)
+    synonyms = None
+    if isinstance(operator, Substitute):
+        synonyms = {"name": operator.synonyms.name, "sha256": operator.synonyms.sha256}
+    digest = build_id(recipe, corpus.sha256, synonyms["sha256"] if synonyms else None)
+    target = Path(out) if out is not None else Path(folder_name(corpus.name, recipe, digest))
+    existing = _existing(target, digest) if out is None and not overwrite else None
+    if existing is None:
+        check_target(target, overwrite=overwrite)
+    return Plan(corpus=corpus, operator=operator, recipe=recipe, synonyms=synonyms, target=target, existing=existing)
+
+
+def run_build(
+    plan: Plan,
+    *,
+    overwrite: bool = False,
+    num_proc: int | None = None,
+    max_shard_size: int = DEFAULT_SHARD_BYTES,
+    progress: Progress = lambda rows: None,
+) -> Report:
+    """Do what `plan_build` planned: read, perturb, write and hash beside the target, then move it there."""
+    if max_shard_size < 1 or (num_proc is not None and num_proc < 1):
+        raise UsageError(
+            "reading num_proc and max_shard_size",
+            found=f"{num_proc} and {max_shard_size}",
+            expected="numbers from 1",
+            remedy="Leave them out for the defaults",
+        )
+    start = time.perf_counter()
+    if plan.existing is not None:
+        return Report(path=plan.target, manifest=plan.existing, seconds=0.0, existed=True)
+    with new_folder(plan.target, overwrite=overwrite) as folder:
+        manifest = _write(folder, plan, num_proc or _cores(), max_shard_size, progress)
+    return Report(path=plan.target, manifest=manifest, seconds=time.perf_counter() - start, existed=False)
+
+
+def _existing(target: Path, digest: str) -> Manifest | None:
+    """The manifest of that very dataset, if it stands at `target` with all its files at their sizes."""
+    if not (target / MANIFEST_NAME).is_file():
+        return None
+    found = Manifest.read(target)
+    same = build_id(found.recipe, found.source["sha256"], (found.synonyms or {}).get("sha256")) == digest
+    whole = all((target / f.path).is_file() and (target / f.path).stat().st_size == f.bytes for f in found.files)
+    return found if same and whole else None
+
+
+def _write(folder: Path, plan: Plan, threads: int, max_shard_size: int, progress: Progress) -> Manifest:
+    m, text = int(plan.recipe["m"]), plan.corpus.columns.text
+    features = plan.corpus.features() | {name: feature_of(kind) for name, kind in _OURS}
+    schema = _schema(plan.corpus.columns.fields, features)
+    hasher, statistics = dataset_hasher(schema, m), Statistics(m)
+
+    def work(unit: Unit) -> list[Result]:
+        return perturb_unit(unit, plan.operator, int(plan.recipe["seed"]), text)
+
+    with ShardWriter(folder, schema, max_shard_size) as shards:
+        for result in _ordered(work, cut_units(plan.corpus.batches(), text, m), threads):
+            batch = result.batch.cast(schema)
+            shards.write(batch)
+            hasher.update(batch)
+            statistics.add(result)
+            progress(batch.num_rows)
+        data_files = shards.files()
+    logical_hash = hasher.hexdigest(format=DATASET_FORMAT, recipe=plan.recipe)
+    source = {"name": plan.corpus.name, "rows": plan.corpus.rows, "sha256": plan.corpus.sha256, "files": plan.corpus.files}
+    parts: dict[str, Any] = {"recipe": plan.recipe, "source": source, "synonyms": plan.synonyms}
+    parts |= {"logical_hash": logical_hash, "statistics": statistics.to_json(), "software": software_versions()}
+    parts = json.loads(pretty_json(parts))  # as it will be read back: lists for tuples
+    draft = Manifest(**parts, files=tuple(data_files))
+    texts = {
+        "state.json": pretty_json(_state(data_files, logical_hash)),
+        "dataset_info.json": pretty_json({"description": "", "citation": "", "homepage": "", "license": "", "features": features}),
+        "README.md": dataset_card(draft, folder, plan.corpus.columns.text).encode(),
+    }
+    for name, content in texts.items():
+        (folder / name).write_bytes(content)
+    others = [FileEntry(name, len(content), None, sha256_file(folder / name)) for name, content in texts.items()]
+    manifest = Manifest(**parts, files=(*data_files, *others))
+    (folder / MANIFEST_NAME).write_bytes(manifest.to_bytes())
+    return manifest
+
+
+def _schema(fields: Sequence[pa.Field], features: dict[str, Any]) -> pa.Schema:
+    kinds = [(f.name, f.type) for f in fields] + list(_OURS)
+    return pa.schema(kinds, metadata={"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def dataset_hasher(schema: pa.Schema, m: int) -> ContentHasher:
+    """Hasher of a dataset's rows for the logical hash; blocks are cut by source rows."""
+    return ContentHasher([(f.name, type_name(f.type)) for f in schema], BLOCK_ROWS * (m + 1))
+
+
+def _state(data_files: Sequence[FileEntry], logical_hash: str) -> dict[str, Any]:
+    return {
+        "_data_files": [{"filename": entry.path} for entry in data_files],
+        "_fingerprint": sha256_json([logical_hash, [entry.sha256 for entry in data_files]])[:16],
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": None,
+    }
+
+
+def _ordered(work: Callable[[Unit], list[Result]], units: Iterable[Unit], threads: int) -> Iterator[Result]:
+    """The results of `work` in the order of `units`, computed ahead by `threads` threads; a few units are held at once."""
+    pending: deque[Future[list[Result]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for unit in units:
+                pending.append(pool.submit(work, unit))
+                if len(pending) > threads + 1:
+                    yield from pending.popleft().result()
+            while pending:
+                yield from pending.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,73 @@
+"""README.md of a dataset: the card that the Hub, and people, read."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from xlt_augment.materialize.dataset import AugmentedDataset
+from xlt_augment.materialize.manifest import Manifest
+from xlt_augment.materialize.marks import mark_changes
+
+_LONGEST = 300  # characters of a text shown in the card
+
+
+def dataset_card(manifest: Manifest, folder: Path, text_columns: Sequence[str]) -> str:
+    """The card of a dataset whose data files lie in `folder` already; `manifest` needs no complete list of files."""
+    recipe, statistics = manifest.recipe, manifest.statistics
+    names = ", ".join(f"`{name}`" for name in text_columns)
+    synonyms = f"`{manifest.synonyms['name']}` (sha256 `{manifest.synonyms['sha256']}`)" if manifest.synonyms else "none"
+    lines = [
+        "---",
+        f"pretty_name: {json.dumps(_title(manifest), ensure_ascii=False)}",
+        "tags:\n- xlt\n- data-augmentation",
+        "configs:\n- config_name: default\n  data_files: data-*.arrow",
+        "---",
+        f"# {_title(manifest)}",
+        f"{statistics['source_rows']:,} source rows, each as it was (variant 0) and in {recipe['m']} perturbed variants of {names}. "
+        "Row `source_id * (m + 1) + variant` is a direct address. Text and labels are those of the source, under its licence.",
+        "```python\nfrom datasets import load_from_disk\n\nrows = load_from_disk(\"PATH/OF/THIS/FOLDER\")\n```",
+        "## Recipe",
+        *[f"- {key}: `{json.dumps(value, ensure_ascii=False)}`" for key, value in recipe.items()],
+        f"- synonym set: {synonyms}",
+        f"- source: `{manifest.source['name']}` (content sha256 `{manifest.source['sha256']}`)",
+        f"- logical hash: `{manifest.logical_hash}`",
+        "## Statistics",
+        *[f"- {key.replace('_', ' ')}: {value:,}" for key, value in statistics.items()],
+        "## Samples",
+        _samples(manifest, folder),
+    ]
+    return _join(lines)
+
+
+def _join(lines: Sequence[str]) -> str:
+    """Blank lines between blocks, none inside lists nor in the YAML head."""
+    end_of_head = lines.index("---", 1)
+    text = "\n".join(lines[: end_of_head + 1])
+    before = ""
+    for line in lines[end_of_head + 1 :]:
+        text += "\n" if line.startswith("- ") and before.startswith("- ") else "\n\n"
+        text += line
+        before = line
+    return text + "\n"
+
+
+def _title(manifest: Manifest) -> str:
+    recipe = manifest.recipe
+    return f"{manifest.source['name']}, {recipe['m']}-way {recipe['method']} augmentation (p={recipe['p']})"
+
+
+def _samples(manifest: Manifest, folder: Path) -> str:
+    samples = AugmentedDataset(folder, manifest).samples(3)
+    if not samples:
+        return "No variant differs from its original."
+    blocks = []
+    for sample in samples:
+        for name, before in sample.before.items():
+            after = mark_changes(before, sample.after[name], manifest.recipe["words"])
+            blocks.append(f"{name}, source {sample.source_id}, variant {sample.variant}\n  {_cut(before)}\n  {_cut(after)}")
+    return "```text\n" + "\n".join(blocks).replace("```", "'''") + "\n```"
+
+
+def _cut(text: str) -> str:
+    flat = " ".join(text.splitlines())
+    return flat if len(flat) <= _LONGEST else flat[:_LONGEST] + " ..."

@@ -1,0 +1,150 @@
+"""A source with its columns understood, checked once from end to end before anything is written."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xlt_augment.canonical import sha256_file
+from xlt_augment.content_hash import ContentHasher, type_name
+from xlt_augment.errors import SourceError, UsageError
+from xlt_augment.materialize.columns import Columns, choose_columns
+from xlt_augment.materialize.features import class_label, feature_of
+from xlt_augment.materialize.labels import Labels
+from xlt_augment.materialize.sources import Chunk, Layout, Source, open_source
+from xlt_augment.materialize.sources.base import check_names
+
+SOURCE_FORMAT = "xlt-source/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """A checked source. `sha256` is the hash of its typed values (docs/format.md), the same for a TSV and a Parquet file
+    of the same rows; `files` names each file with its size and the sha256 of its bytes; `n_bytes` is its size in memory.
+    """
+
+    source: Source
+    columns: Columns
+    labels: Labels | None
+    rows: int
+    n_bytes: int
+    sha256: str
+    files: tuple[dict[str, Any], ...]
+
+    @property
+    def name(self) -> str:
+        """Short name of the source, used in folder names."""
+        return self.source.name
+
+    @property
+    def label_names(self) -> tuple[str, ...] | None:
+        """Class names in the order of their codes, None without a label column."""
+        return self.labels.names() if self.labels else None
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows with the columns of `columns.fields`, labels as int64 codes.
+
+        Raises SourceError when the source is no longer what was checked.
+        """
+        hasher = source_hasher(self.columns.fields)
+        names = pa.array(self.label_names or (), pa.string())
+        for chunk in self.source.chunks():
+            labels = self.labels.strings(chunk) if self.labels else None
+            hasher.update(self.columns.arrange(chunk.batch, labels))
+            yield self.columns.arrange(chunk.batch, pc.index_in(labels, names).cast(pa.int64()) if self.labels else None)
+        if source_sha256(hasher, self.label_names) != self.sha256:
+            raise SourceError(
+                f"reading {self.name} for the second time",
+                found="another content than the first time",
+                expected="a source that stays as it is during a build",
+                remedy="Build again when nothing writes to it",
+            )
+
+    def features(self) -> dict[str, Any]:
+        """The columns in the words of `datasets`."""
+        stored = self.source.features
+        found = {f.name: stored.get(f.name) or feature_of(f.type) for f in self.columns.fields}
+        found |= {name: feature_of(pa.string()) for name in self.columns.text}
+        return found | ({"label": class_label(self.label_names)} if self.label_names else {})
+
+
+def source_hasher(fields: Sequence[pa.Field]) -> ContentHasher:
+    """Hasher of a source's values; the label counts as its class name."""
+    return ContentHasher([(f.name, "class_label" if f.name == "label" else type_name(f.type)) for f in fields])
+
+
+def source_sha256(hasher: ContentHasher, label_names: Sequence[str] | None) -> str:
+    """The hash of a source whose rows went through `source_hasher`."""
+    return hasher.hexdigest(format=SOURCE_FORMAT, recipe={"labels": list(label_names) if label_names else None})
+
+
+def open_corpus(
+    spec: str | Path,
+    *,
+    text_columns: Sequence[str] | None = None,
+    label_column: str | None = None,
+    labels: Sequence[str] | None = None,
+    header: bool | None = None,
+    columns: Sequence[str] | None = None,
+) -> Corpus:
+    """Open a source and read it once from end to end: columns, class names, row count and hash.
+
+    `label_column` None means `label` where there is one, "" means none. Raises SourceError for every row that cannot be
+    used as it is, and UsageError for columns that the source lacks.
+    """
+    named = frozenset([*(text_columns or ()), *([label_column] if label_column else [])])
+    source = open_source(spec, Layout(header=header, columns=tuple(columns) if columns else None, named=named))
+    chunks = source.chunks()
+    head = next(chunks)
+    chosen = choose_columns(source.name, head, text_columns, label_column)
+    reader = _labels(source, chosen.label, labels)
+    if not text_columns:
+        _refuse_numbers(head, chosen.text)
+    hasher, n_bytes = source_hasher(chosen.fields), 0
+    for chunk in chain([head], chunks):
+        chosen.check_texts(chunk)
+        batch = chosen.arrange(chunk.batch, reader.count(chunk) if reader else None)
+        hasher.update(batch)
+        n_bytes += batch.nbytes
+    if reader and header is None and not columns and source.remark == "no header" and reader.first_looks_like_header():
+        _refuse_header(head, reader)
+    files = tuple({"name": f.name, "bytes": f.stat().st_size, "sha256": sha256_file(f)} for f in source.files)
+    digest = source_sha256(hasher, reader.names() if reader else None)
+    return Corpus(source=source, columns=chosen, labels=reader, rows=hasher.rows, n_bytes=n_bytes, sha256=digest, files=files)
+
+
+def _labels(source: Source, column: str | None, declared: Sequence[str] | None) -> Labels | None:
+    if declared is not None:
+        check_names(tuple(declared), "--labels", UsageError)
+    if column is None:
+        if declared is not None:
+            raise UsageError(
+                f"reading --labels of {source.name}", found="no label column", expected="one", remedy="Name it with --label-column"
+            )
+        return None
+    return Labels(column, declared, source.features.get(column, {}).get("names"))
+
+
+def _refuse_numbers(chunk: Chunk, text: Sequence[str]) -> None:
+    """A text column that nobody named and that holds numbers alone is a label column read as text."""
+    for name in text:
+        if pc.all(pc.match_substring_regex(chunk.batch[name].cast(pa.string()), r"^-?\d+$")).as_py():
+            raise SourceError(
+                f"reading {chunk.locate(0)}",
+                found=f"numbers alone in column {name!r}, for example {chunk.batch[name][0].as_py()!r}",
+                expected="text",
+                remedy="Name the columns, for example: --columns sentence,label",
+            )
+
+
+def _refuse_header(chunk: Chunk, reader: Labels) -> None:
+    raise SourceError(
+        f"reading {chunk.locate(0)}",
+        found=f"the label {reader.first!r}, which no other row has",
+        expected="a row, or a header that is declared",
+        remedy="If line 1 names the columns, say --header; if it is a row, say --no-header",
+    )

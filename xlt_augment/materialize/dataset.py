@@ -1,0 +1,86 @@
+"""Read a dataset folder by memory map, without `datasets`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from xlt_augment.errors import DatasetError
+from xlt_augment.materialize.manifest import Manifest
+
+_LOOKED_AT = 65_536  # rows that samples are chosen from
+
+
+class Sample(NamedTuple):
+    """A source row and one of its variants: its texts by column, before and after."""
+
+    source_id: int
+    variant: int
+    label: Any
+    before: dict[str, str]
+    after: dict[str, str]
+
+
+@dataclass(frozen=True)
+class AugmentedDataset:
+    """A dataset folder and its manifest. The rows are trusted as they lie there; `verify` checks them."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | Path) -> "AugmentedDataset":
+        """Open a folder that `build` wrote. Raises DatasetError when it is none."""
+        return cls(Path(path), Manifest.read(Path(path)))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All record batches in order, memory-mapped. Raises DatasetError for a file that is not readable."""
+        for entry in self.manifest.data_files:
+            yield from read_shard(self.path / entry.path)
+
+    def head(self, rows: int) -> pa.Table:
+        """The first rows as a table."""
+        found, count = [], 0
+        for batch in self.batches():
+            found.append(batch.slice(0, rows - count))
+            count += found[-1].num_rows
+            if count >= rows:
+                break
+        return pa.Table.from_batches(found)
+
+    def samples(self, n: int = 3) -> list[Sample]:
+        """The first variant that changed something, of each of the first n source rows that have one."""
+        recipe = self.manifest.recipe
+        table = self.head(min(self.manifest.rows, _LOOKED_AT))
+        source, changed = table["source_id"].to_numpy(), table["changed"].to_numpy()
+        hits = np.flatnonzero(changed > 0)
+        _, firsts = np.unique(source[hits], return_index=True)
+        rows = hits[firsts][:n]
+        text = recipe["text_columns"]
+
+        def texts(row: int) -> dict[str, str]:
+            return {name: table[name][row].as_py() for name in text}
+
+        originals = [int(source[row]) * (int(recipe["m"]) + 1) for row in rows]
+        label = table["label"] if "label" in table.column_names else None
+        return [
+            Sample(int(source[r]), int(table["variant"][int(r)].as_py()), label[int(r)].as_py() if label else None, texts(o), texts(int(r)))
+            for o, r in zip(originals, rows)
+        ]  # fmt: skip
+
+
+def read_shard(path: Path) -> Iterator[pa.RecordBatch]:
+    """Record batches of one Arrow stream file. Raises DatasetError for a file that is none."""
+    try:
+        with pa.memory_map(str(path)) as stream:
+            yield from pa.ipc.open_stream(stream)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(
+            f"reading {path}",
+            found=str(error).splitlines()[0],
+            expected="a complete Arrow stream",
+            remedy="Fetch or build the dataset again",
+        ) from error

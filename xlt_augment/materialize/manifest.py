@@ -1,0 +1,98 @@
+"""`xlt.json`: what a dataset is, what it was made from, and the sha256 of every file (docs/format.md)."""
+
+import json
+import platform
+import re
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xlt_augment.canonical import pretty_json, sha256_json
+from xlt_augment.errors import DatasetError
+
+DATASET_FORMAT = "xlt-dataset/1"
+MANIFEST_NAME = "xlt.json"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class FileEntry(NamedTuple):
+    """A file of the dataset; `rows` is None for files that hold no rows."""
+
+    path: str
+    bytes: int
+    rows: int | None
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The manifest's keys, but for `manifest_sha256`, which is computed from them."""
+
+    format: str = DATASET_FORMAT
+    logical_hash: str
+    recipe: dict[str, Any]
+    source: dict[str, Any]
+    synonyms: dict[str, Any] | None
+    statistics: dict[str, Any]
+    software: dict[str, str]
+    files: tuple[FileEntry, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All keys, `manifest_sha256` included."""
+        body = asdict(self) | {"files": [entry._asdict() for entry in self.files]}
+        return body | {"manifest_sha256": sha256_json(body)}
+
+    def to_bytes(self) -> bytes:
+        """The file's content, the only one that `read` accepts for these keys."""
+        return pretty_json(self.to_json())
+
+    @property
+    def data_files(self) -> tuple[FileEntry, ...]:
+        """The files that hold rows, in order."""
+        return tuple(entry for entry in self.files if entry.rows is not None)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the dataset: source rows times m + 1."""
+        return int(self.statistics["rows"])
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest of a dataset folder. Raises DatasetError for a folder without one, or one that was altered."""
+        path = folder / MANIFEST_NAME
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DatasetError(
+                f"opening {folder}",
+                found=f"no readable {MANIFEST_NAME}",
+                expected="a dataset folder written by xlt-augment build",
+                remedy="Check the path",
+            ) from error
+        try:
+            body = json.loads(content)
+            stated = body.pop("manifest_sha256")
+            entries = tuple(FileEntry(**entry) for entry in body.pop("files"))
+            if (newer := body["format"]) != DATASET_FORMAT and re.fullmatch(r"xlt-dataset/\d+", str(newer)):
+                raise _damaged(path, f"the format {newer}", DATASET_FORMAT, "Update xlt")
+            manifest = cls(files=entries, **body)
+            intact = manifest.to_bytes() == content and manifest.to_json()["manifest_sha256"] == stated
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise _damaged(path, "no manifest", "the JSON that xlt-augment wrote") from error
+        if not intact or not all(_is_plain(entry) for entry in entries):
+            raise _damaged(path, "a changed manifest", f"one with sha256 {str(stated)[:12]}")
+        return manifest
+
+
+def _is_plain(entry: FileEntry) -> bool:
+    return isinstance(entry.path, str) and bool(_PLAIN_NAME.fullmatch(entry.path)) and entry.path != MANIFEST_NAME
+
+
+def _damaged(path: Path, found: str, expected: str, remedy: str = "Fetch or build the dataset again") -> DatasetError:
+    return DatasetError(f"reading {path}", found=found, expected=expected, remedy=remedy)
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of what made the dataset; they are no part of its identity."""
+    return {"xlt": version("xlt"), "python": platform.python_version()} | {n: version(n) for n in ("numba", "numpy", "pyarrow")}

@@ -1,0 +1,102 @@
+"""The one place that makes a dataset folder visible: written beside under a hidden name, then moved or exchanged."""
+
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xlt_augment.errors import OutputError
+from xlt_augment.materialize.manifest import MANIFEST_NAME
+
+_AT_FDCWD, _EXCHANGE_LINUX, _SWAP_MACOS = -100, 2, 2
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Raises OutputError when `target` exists and may not be replaced; only a dataset of ours ever is."""
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise OutputError(
+            f"writing {target}",
+            found="something of that name already",
+            expected="a new folder",
+            remedy="Choose another --out, or say --overwrite to replace the dataset there",
+        )
+    if target.is_symlink() or not (target / MANIFEST_NAME).is_file():
+        raise OutputError(
+            f"replacing {target}",
+            found="no dataset of xlt-augment there",
+            expected="a dataset folder, the only thing that --overwrite replaces",
+            remedy="Choose another --out, or remove it yourself",
+        )
+
+
+@contextmanager
+def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A hidden folder beside `target` that takes its place when the block ends well, and vanishes when it does not.
+
+    With `overwrite` an old dataset is exchanged in one step, then removed. Raises OutputError when the place cannot be
+    written to or the disk is full.
+    """
+    check_target(target, overwrite=overwrite)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+        if overwrite and target.exists():
+            _probe_exchange(partial)
+        yield partial
+        if overwrite and target.exists():
+            _exchange(partial, target)
+        else:
+            partial.rename(target)
+    except OSError as error:
+        raise _output_error(target, error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _exchange(a: Path, b: Path) -> None:
+    """Exchange two folders atomically. Raises OSError where the system or the file system cannot."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if sys.platform == "darwin":
+        failed = libc.renamex_np(os.fsencode(a), os.fsencode(b), _SWAP_MACOS)
+    elif hasattr(libc, "renameat2"):
+        failed = libc.renameat2(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), _EXCHANGE_LINUX)
+    else:
+        raise OSError(errno.ENOSYS, "this system cannot exchange two folders in one step")
+    if failed:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _probe_exchange(folder: Path) -> None:
+    """Find out before the work, not after it, whether this file system can exchange folders."""
+    first, second = folder / "probe-1", folder / "probe-2"
+    first.mkdir()
+    second.mkdir()
+    try:
+        _exchange(first, second)
+    except OSError as error:
+        raise OutputError(
+            f"preparing to replace a dataset in {folder.parent}",
+            found=f"no way to exchange two folders in one step ({error.strerror})",
+            expected="a file system that can",
+            remedy="Remove the old dataset yourself and build without --overwrite",
+        ) from error
+    first.rmdir()
+    second.rmdir()
+
+
+def _output_error(target: Path, error: OSError) -> OutputError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    taken = error.errno in (errno.EEXIST, errno.ENOTEMPTY)
+    return OutputError(
+        f"writing {target}",
+        found="no space left" if full else "something of that name, made meanwhile" if taken else error.strerror or str(error),
+        expected="room for the dataset; --dry-run says how much it needs" if full else "a folder that can be written to",
+        remedy="Make room or choose another --out" if full else "Choose another --out or mend its permissions",
+    )

@@ -1,0 +1,73 @@
+"""Sources: a file, several by pattern, a saved `datasets` folder or a dataset of the Hub -> chunks of rows."""
+
+import glob
+from pathlib import Path
+
+from xlt_augment.errors import SourceError
+from xlt_augment.materialize.sources.base import Chunk, Layout, Source
+from xlt_augment.materialize.sources.delimited import CsvSource, TsvSource
+from xlt_augment.materialize.sources.jsonl import JsonlSource
+from xlt_augment.materialize.sources.tables import HubSource, ParquetSource, SavedSource
+
+_COMPRESSIONS = {".gz", ".bz2", ".zst"}
+_ENDINGS = ".tsv, .csv, .jsonl, .ndjson or .parquet"
+
+
+def open_source(spec: str | Path, layout: Layout) -> Source:
+    """The source that `spec` names: a path, a glob pattern, a folder, or hf:NAME[/CONFIG][:SPLIT].
+
+    Raises SourceError when nothing is there or its kind is unknown.
+    """
+    text = str(spec)
+    if text.startswith("hf:"):
+        return HubSource(text[3:])
+    path = Path(text)
+    if path.is_dir():
+        return _open_folder(path)
+    files = (path,) if path.exists() else tuple(Path(p) for p in sorted(glob.glob(text, recursive=True)))
+    if not files:
+        found = "no file that matches" if glob.has_magic(text) else "no such file or folder"
+        raise SourceError(f"opening {text}", found=found, expected="a corpus", remedy="Check the path, from this folder")
+    kinds = {_kind(file) for file in files}
+    if len(kinds) > 1:
+        found = f"files of several kinds ({', '.join(sorted(kinds))})"
+        raise SourceError(f"opening {text}", found=found, expected="files of one kind", remedy="Narrow the pattern")
+    name = _name(files[0] if len(files) == 1 else path)
+    kind = kinds.pop()
+    if kind in (".tsv", ".csv"):
+        return (TsvSource if kind == ".tsv" else CsvSource)(name, files, layout)
+    return (ParquetSource if kind == ".parquet" else JsonlSource)(name, files)
+
+
+def _open_folder(path: Path) -> Source:
+    if (path / "state.json").is_file():
+        return SavedSource(_name(path.resolve()), path)
+    splits = sorted(child.name for child in path.iterdir() if (child / "state.json").is_file())
+    raise SourceError(
+        f"opening {path}",
+        found=f"a folder of splits ({', '.join(splits)})" if splits else "a folder that no dataset was saved to",
+        expected="a file, a pattern or one saved dataset",
+        remedy=f"Name one: {path / splits[0]}" if splits else f"For files in it give a pattern in quotes: '{path}/*.tsv'",
+    )
+
+
+def _kind(file: Path) -> str:
+    kind = Path(file.stem).suffix if file.suffix in _COMPRESSIONS else file.suffix
+    kind = {".ndjson": ".jsonl"}.get(kind.lower(), kind.lower())
+    if kind not in (".tsv", ".csv", ".jsonl", ".parquet") or (kind == ".parquet" and file.suffix in _COMPRESSIONS):
+        raise SourceError(
+            f"opening {file}", found=f"the ending {file.suffix!r}", expected=_ENDINGS, remedy="Rename the file by what it holds"
+        )
+    return kind
+
+
+def _name(path: Path) -> str:
+    """The file's name up to its endings, in letters that every file system takes."""
+    stem = path.name
+    for suffix in (*_COMPRESSIONS, ".tsv", ".csv", ".jsonl", ".ndjson", ".parquet"):
+        stem = stem.removesuffix(suffix)
+    cleaned = "".join(c if c.isalnum() or c in "-_." else "-" for c in stem).strip("-.")
+    return cleaned or "corpus"
+
+
+__all__ = ["Chunk", "Layout", "Source", "open_source"]

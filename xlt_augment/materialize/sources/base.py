@@ -1,0 +1,118 @@
+"""What a source is: chunks of rows that know where each row stands, so that every error can name file and line."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from xlt_augment.errors import SourceError, UsageError
+
+DEFAULT_COLUMNS = ("sentence1", "sentence2", "label")  # the layout of the XTREME files
+_HEADER_WORDS = {"sentence1", "sentence2", "premise", "hypothesis", "label"}
+
+
+class Chunk(NamedTuple):
+    """Some rows of a source, and a function from their index to the place they stand at, "FILE:LINE" for text files."""
+
+    batch: pa.RecordBatch
+    locate: Callable[[int], str]
+
+
+class Source(Protocol):
+    """A corpus as it lies somewhere: `chunks()` reads it from the start as often as it is called.
+
+    `features` holds descriptions that the source itself gives of its columns, in the layout of `datasets`;
+    `remark` says in a few words what was decided about its layout, for people to check.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    features: dict[str, Any]
+    remark: str
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All rows in order, in chunks of some megabytes. Raises SourceError for a row that cannot be read as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What the caller says about a delimited file: `header` None leaves it to the file, `named` are columns asked for."""
+
+    header: bool | None = None
+    columns: tuple[str, ...] | None = None
+    named: frozenset[str] = field(default_factory=frozenset)
+
+    def __post_init__(self) -> None:
+        if self.header and self.columns:
+            raise UsageError(
+                "reading --columns", found="--header as well", expected="names only for a file without header", remedy="Drop one"
+            )
+        if self.columns is not None:
+            check_names(self.columns, "--columns", UsageError)
+
+    def names(self, first: Sequence[str], where: str, *, header_expected: bool) -> tuple[tuple[str, ...], bool]:
+        """Column names of a file whose first line holds the fields `first`, and whether that line is a header.
+
+        Left to the file, a CSV has a header; a TSV has one when its first line holds the name of a column that was asked
+        for or that every file of this field uses. Raises SourceError where no names can be told.
+        """
+        header = self.header
+        if header is None:
+            header = not self.columns and (header_expected or bool((_HEADER_WORDS | self.named) & set(first)))
+        if header:
+            return check_names(tuple(first), where, SourceError), True
+        if self.columns is None and len(first) not in (2, 3):
+            raise SourceError(
+                f"reading {where}",
+                found=f"{len(first)} field{'s' * (len(first) != 1)} and no header",
+                expected="2 or 3 fields (sentence1, sentence2, label)",
+                remedy="Name the columns with --columns, or say --header if line 1 names them",
+            )
+        names = self.columns or DEFAULT_COLUMNS[: len(first)]
+        if len(names) != len(first):
+            raise ragged(where, len(first), names)
+        return names, False
+
+
+def check_names(names: tuple[str, ...], where: str, error: type[SourceError] | type[UsageError]) -> tuple[str, ...]:
+    """`names` again. Raises `error` when one is empty or stands twice."""
+    bad = next((name for k, name in enumerate(names) if not name.strip() or name in names[:k]), None)
+    if bad is not None or not names:
+        found = "no name" if not names else "an empty column name" if not bad.strip() else f"the column name {bad!r} twice"
+        raise error(f"reading {where}", found=found, expected="a name for each column, all different", remedy="Rename it")
+    return names
+
+
+def ragged(where: str, count: int, names: Sequence[str]) -> SourceError:
+    """The error for a row with too many or too few fields."""
+    return SourceError(
+        f"reading {where}",
+        found=f"{count} field{'s' * (count != 1)}",
+        expected=f"{len(names)} ({', '.join(names)})",
+        remedy="Repair that line: look for a stray or missing separator",
+    )
+
+
+def unreadable(path: Path, error: Exception) -> SourceError:
+    """The error for a file that cannot be opened or decoded at all."""
+    reason = str(getattr(error, "strerror", "") or error or type(error).__name__).splitlines()[0]
+    return SourceError(
+        f"reading {path}", found=reason, expected="a readable, complete file", remedy="Check the path, the permissions and the copy"
+    )
+
+
+def no_rows(where: str) -> SourceError:
+    """The error for a file or dataset without a row."""
+    return SourceError(f"reading {where}", found="no row", expected="at least one row", remedy="Check how the file was made")
+
+
+def columns_differ(path: Path, names: Sequence[str], first: Path, expected: Sequence[str]) -> SourceError:
+    """The error for a file whose columns are not those of the first file."""
+    return SourceError(
+        f"reading {path}",
+        found=f"the columns {', '.join(names)}",
+        expected=f"{', '.join(expected)}, as in {first.name}",
+        remedy="Give files of one layout, or build them one by one",
+    )

@@ -1,0 +1,99 @@
+"""JSON Lines: one object a line."""
+
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from xlt_augment.errors import SourceError
+from xlt_augment.materialize.sources.base import Chunk
+from xlt_augment.materialize.sources.lines import read_lines
+
+_ROWS = 8_192
+
+
+@dataclass
+class JsonlSource:
+    """JSON Lines files. A key that a line lacks is null there; a column holds one type in all files."""
+
+    name: str
+    files: tuple[Path, ...]
+    features: dict[str, Any] = field(default_factory=dict)
+    remark: str = "one object a line"
+
+    @functools.cached_property
+    def schema(self) -> pa.Schema:
+        """One schema for all lines of all files; reads them once. Raises SourceError for columns of mixed types."""
+        schema = pa.schema([])
+        for path in self.files:
+            for first, rows in _objects(path):
+                arrays = {name: _array(path, first, rows, name, None) for name in _names(rows)}
+                found = pa.schema([(name, array.type) for name, array in arrays.items()])
+                try:
+                    schema = pa.unify_schemas([schema, found], promote_options="permissive")
+                except pa.ArrowException as error:
+                    raise _mixed(f"{path}:{first}", str(error).splitlines()[0]) from error
+        return schema
+
+    def chunks(self) -> Iterator[Chunk]:
+        """See `Source.chunks`."""
+        for path in self.files:
+            for first, rows in _objects(path):
+                columns = [_array(path, first, rows, f.name, f.type) for f in self.schema]
+                batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
+                yield Chunk(batch, functools.partial(_locate, path, first))
+
+
+def _locate(path: Path, first: int, row: int) -> str:
+    return f"{path}:{first + row}"
+
+
+def _objects(path: Path) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Runs of objects with the number of their first line."""
+    for lines in read_lines(path):
+        for begin in range(0, len(lines.starts), _ROWS):
+            stop = min(begin + _ROWS, len(lines.starts))
+            yield lines.first + begin, [_object(path, lines.first + k, lines.text(k)) for k in range(begin, stop)]
+
+
+def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        found = f"no JSON ({error})"
+    else:
+        if isinstance(value, dict):
+            return value
+        found = f"a JSON {type(value).__name__}"
+    raise SourceError(f"reading {path}:{number}", found=found, expected="one JSON object a line", remedy="Repair that line")
+
+
+def _names(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _array(path: Path, first: int, rows: list[dict[str, Any]], name: str, kind: pa.DataType | None) -> pa.Array:
+    """One column as an Arrow array; `kind` None lets its type be told from the values."""
+    values = [row.get(name) for row in rows]
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
+        k = next((k for k in range(len(values)) if not _fits(values[: k + 1], kind)), 0)
+        raise _mixed(f"{path}:{first + k}", f"{str(values[k])[:40]!r} in column {name!r}") from error
+
+
+def _fits(values: list[Any], kind: pa.DataType | None) -> bool:
+    try:
+        pa.array(values[-1:] if kind else values, kind)
+    except (pa.ArrowException, UnicodeEncodeError, OverflowError):
+        return False
+    return True
+
+
+def _mixed(where: str, found: str) -> SourceError:
+    expected = "values of one type in each column, text that UTF-8 can hold and numbers of at most 64 bits"
+    return SourceError(f"reading {where}", found=found.encode("utf-8", "backslashreplace").decode(), expected=expected, remedy="Repair that line")

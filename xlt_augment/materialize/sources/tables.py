@@ -1,0 +1,171 @@
+"""Sources that are tables already: Parquet files, saved `datasets` folders, and datasets of the Hugging Face Hub."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from xlt_augment.errors import SourceError, UsageError
+from xlt_augment.materialize.sources.base import Chunk, columns_differ, no_rows, unreadable
+
+_ROWS = 8_192
+
+
+class _Rows(Protocol):
+    """What a loaded `datasets.Dataset` gives us."""
+
+    features: Any
+
+    def __len__(self) -> int: ...
+    def with_format(self, type: str) -> Any: ...
+
+
+def _features(schema: pa.Schema) -> dict[str, Any]:
+    """What `datasets` left in a schema's metadata about its columns."""
+    try:
+        return dict(json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"])
+    except (KeyError, ValueError, TypeError):
+        return {}
+
+
+@dataclass
+class ParquetSource:
+    """Parquet files; class names that `datasets` left in them are kept."""
+
+    name: str
+    files: tuple[Path, ...]
+    features: dict[str, Any] = field(default_factory=dict)
+    remark: str = "Parquet"
+
+    def chunks(self) -> Iterator[Chunk]:
+        """See `Source.chunks`."""
+        schema: pa.Schema | None = None
+        for path in self.files:
+            try:
+                with pq.ParquetFile(path) as file:
+                    if schema is not None and not schema.equals(file.schema_arrow):
+                        raise columns_differ(path, _columns(file.schema_arrow), self.files[0], _columns(schema))
+                    schema = file.schema_arrow
+                    self.features = _features(schema)
+                    if file.metadata.num_rows == 0:
+                        raise no_rows(str(path))
+                    yield from _numbered(file.iter_batches(batch_size=_ROWS), str(path))
+            except (pa.ArrowException, OSError) as error:
+                raise unreadable(path, error) from error
+
+
+def _columns(schema: pa.Schema) -> list[str]:
+    return [f"{column.name}: {column.type}" for column in schema]
+
+
+@dataclass
+class SavedSource:
+    """A folder that `Dataset.save_to_disk` wrote, read by memory map without `datasets`."""
+
+    name: str
+    folder: Path
+    features: dict[str, Any] = field(default_factory=dict)
+    remark: str = "saved datasets folder"
+
+    def __post_init__(self) -> None:
+        try:
+            state = json.loads((self.folder / "state.json").read_bytes())
+            info = json.loads((self.folder / "dataset_info.json").read_bytes())
+            names = [str(entry["filename"]) for entry in state["_data_files"]]
+            self.features = dict(info.get("features") or {})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise unreadable(self.folder, error) from error
+        if any(Path(name).name != name for name in names):
+            raise unreadable(self.folder, ValueError("data files outside the folder"))
+        self.files = tuple(self.folder / name for name in names)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """See `Source.chunks`."""
+        row = 0
+        for path in self.files:
+            try:
+                with pa.memory_map(str(path)) as stream:
+                    for chunk in _numbered(_slices(pa.ipc.open_stream(stream)), str(self.folder), row):
+                        row += chunk.batch.num_rows
+                        yield chunk
+            except (pa.ArrowException, OSError) as error:
+                raise unreadable(path, error) from error
+        if row == 0:
+            raise no_rows(str(self.folder))
+
+
+def _slices(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for start in range(0, batch.num_rows, _ROWS):
+            yield batch.slice(start, _ROWS)
+
+
+def _numbered(batches: Iterator[pa.RecordBatch], where: str, row: int = 0) -> Iterator[Chunk]:
+    for batch in batches:
+        yield Chunk(batch, lambda k, row=row: f"{where} row {row + k} (counted from 0)")  # type: ignore[misc]
+        row += batch.num_rows
+
+
+class HubSource:
+    """A dataset that `datasets.load_dataset` finds, by name or path; dataset scripts are never run."""
+
+    files: tuple[Path, ...] = ()
+
+    def __init__(self, spec: str) -> None:
+        """`spec` is NAME[/CONFIG][:SPLIT]. Raises UsageError without `datasets`, SourceError for what it cannot load."""
+        self.spec = f"hf:{spec}"
+        path, _, split = spec.partition(":")
+        self._rows = _one_split(self.spec, _load(self.spec, path), split)
+        if len(self._rows) == 0:
+            raise no_rows(self.spec)
+        self.name = "-".join(part for part in [*path.split("/"), split] if part not in ("", ".", ".."))
+        self.features = self._rows.features.to_dict()
+        self.remark = f"datasets: {', '.join(self.features)}"
+
+    def chunks(self) -> Iterator[Chunk]:
+        """See `Source.chunks`."""
+        tables = self._rows.with_format("arrow").iter(batch_size=_ROWS)
+        yield from _numbered((batch for table in tables for batch in table.combine_chunks().to_batches()), self.spec)
+
+
+def _load(spec: str, path: str) -> Any:
+    """All splits of NAME[/CONFIG]: the whole path as a name first, then its last part as a configuration."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise UsageError(
+            f"reading {spec}", found="no package datasets", expected="it installed", remedy="Run: pip install 'xlt[hf]'"
+        ) from error
+    name, _, config = path.rpartition("/")
+    tries = [(path, None)] if not name or path.count("/") < 2 or Path(path).exists() else []
+    tries += [(name, config)] if name and config else []
+    reasons = []
+    for candidate, configuration in tries:
+        try:
+            return datasets.load_dataset(candidate, configuration)
+        except (datasets.exceptions.DatasetsError, OSError, ValueError, RuntimeError) as error:
+            reasons.append(f"{candidate}{f' with configuration {configuration}' if configuration else ''}: {error}")
+    raise SourceError(
+        f"loading {spec}",
+        found="; ".join(reason.splitlines()[0] for reason in reasons),
+        expected="a dataset that datasets.load_dataset finds without a script",
+        remedy="Check the name and the network; offline, give a local folder or file",
+    )
+
+
+def _one_split(spec: str, loaded: Any, split: str) -> _Rows:
+    splits = list(loaded)
+    chosen = split or (splits[0] if len(splits) == 1 else "")
+    if chosen not in splits:
+        raise SourceError(
+            f"loading {spec}",
+            found=f"no split {split!r}" if split else f"{len(splits)} splits",
+            expected=f"one of {', '.join(splits)}",
+            remedy=f"Name it: {spec.removesuffix(':' + split)}:{splits[0]}",
+        )
+    rows: _Rows = loaded[chosen]
+    return rows

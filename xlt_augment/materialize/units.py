@@ -1,0 +1,86 @@
+"""The unit of work: some source rows and some of their variants, perturbed by a pure function in any thread."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from xlt_augment.perturb.operator import Operator, Part, Perturbed, perturb_in_parts
+from xlt_augment.perturb.texts import Texts
+
+_UNIT_BYTES = 16 << 20  # of output; small enough that a few units in flight stay far below 1 GB
+_ROW_BYTES = 64  # what a row costs beside its text
+
+
+class Unit(NamedTuple):
+    """Source rows `first_id ...` of `batch`, of which the variants `variants` are asked for."""
+
+    batch: pa.RecordBatch
+    first_id: int
+    variants: range
+
+
+class Result(NamedTuple):
+    """Rows of the dataset; `signature` uint64 [source rows, variants] tells duplicates, `variants` is their range."""
+
+    batch: pa.RecordBatch
+    first_variant: int
+    signature: np.ndarray
+    counts: dict[str, int]
+
+
+def cut_units(batches: Iterable[pa.RecordBatch], text_columns: tuple[str, ...], m: int) -> Iterator[Unit]:
+    """Units of about `_UNIT_BYTES` of output: by rows, and by variants where one row alone is larger."""
+    first_id = 0
+    for batch in batches:
+        sizes = [np.diff(Texts.from_arrow(batch[name]).offsets) for name in text_columns]
+        ends = np.cumsum((sum(sizes) + _ROW_BYTES) * (m + 1))
+        start = done = 0
+        while start < batch.num_rows:
+            stop = max(start + 1, int(np.searchsorted(ends, done + _UNIT_BYTES, side="right")))
+            size = int(ends[stop - 1]) - done
+            step = max(1, (m + 1) * _UNIT_BYTES // size) if stop == start + 1 else m + 1
+            for first in range(0, m + 1, step):
+                yield Unit(batch.slice(start, stop - start), first_id + start, range(first, min(first + step, m + 1)))
+            start, done = stop, int(ends[stop - 1])
+        first_id += batch.num_rows
+
+
+def perturb_unit(unit: Unit, operator: Operator, seed: int, text_columns: tuple[str, ...]) -> list[Result]:
+    """The rows of one unit, in order; more than one result only where 32-bit offsets ask for it."""
+    texts = {name: Texts.from_arrow(unit.batch[name]) for name in text_columns}
+    parts = perturb_in_parts(operator, texts, seed, unit.first_id, unit.variants)
+    return [_result(unit, part, perturbed) for part, perturbed in parts]
+
+
+def _result(unit: Unit, part: Part, perturbed: dict[str, Perturbed]) -> Result:
+    n, width = part.end - part.start, part.stop - part.first
+    source = np.repeat(np.arange(part.start, part.end), width)
+    rest = [name for name in unit.batch.schema.names if name not in perturbed]
+    arrays: dict[str, pa.Array] = {name: p.texts.to_arrow() for name, p in perturbed.items()}
+    arrays |= {name: unit.batch[name].take(pa.array(source)) for name in rest}
+    changed = np.sum([p.changed for p in perturbed.values()], axis=0, dtype=np.int32)
+    arrays["source_id"] = pa.array(unit.first_id + source)
+    arrays["variant"] = pa.array(np.tile(np.arange(part.first, part.stop, dtype=np.int16), n))
+    arrays["changed"] = pa.array(changed)
+    batch = pa.RecordBatch.from_pydict(arrays)
+    signature = np.sum([p.signature for p in perturbed.values()], axis=0, dtype=np.uint64)
+    return Result(batch, part.first, signature.reshape(n, width), _counts(part, perturbed, changed, batch))
+
+
+def _counts(part: Part, perturbed: dict[str, Perturbed], changed: np.ndarray, batch: pa.RecordBatch) -> dict[str, int]:
+    counts = {"changed_words": int(changed.sum())}
+    if part.first == 0:  # what is counted once a source row
+        words = [p.words for p in perturbed.values()]
+        eligible = [p.eligible for p in perturbed.values()]
+        empty = sum(int(np.count_nonzero(np.diff(p.texts.offsets)[:: part.stop] == 0)) for p in perturbed.values())
+        counts |= {
+            "texts": sum(map(len, words)),
+            "empty_texts": empty,
+            "texts_without_eligible_words": sum(int(np.count_nonzero(e == 0)) for e in eligible),
+            "words": sum(int(w.sum()) for w in words),
+            "eligible_words": sum(int(e.sum()) for e in eligible),
+        }
+    originals = part.end - part.start if part.first == 0 else 0
+    return counts | {"unchanged_variants": int(np.count_nonzero(changed == 0)) - originals}

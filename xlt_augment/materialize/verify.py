@@ -1,0 +1,112 @@
+"""`verify`: whether a dataset folder is what its manifest says, to the last bit."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from xlt_augment.canonical import sha256_file
+from xlt_augment.errors import DatasetError
+from xlt_augment.materialize.build import dataset_hasher
+from xlt_augment.materialize.corpus import source_hasher, source_sha256
+from xlt_augment.materialize.dataset import read_shard
+from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest
+
+_REMEDY = "Fetch or build the dataset again"
+_OURS = ("source_id", "variant", "changed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """A dataset that passed, and the files in its folder that it does not name (`datasets` caches left out)."""
+
+    manifest: Manifest
+    unlisted: tuple[str, ...]
+
+
+def verify(path: str | Path) -> Verified:
+    """Check every file's size and sha256, the row count, order and schema, the variants, and both hashes of the content.
+
+    Raises DatasetError that names the first file, or the first row, that is not as the manifest says.
+    """
+    folder = Path(path)
+    manifest = Manifest.read(folder)
+    for entry in manifest.files:
+        _check_file(folder, entry)
+    _check_rows(folder, manifest)
+    listed = {entry.path for entry in manifest.files} | {MANIFEST_NAME}
+    extra = sorted(p.name for p in folder.iterdir() if p.name not in listed)
+    unlisted = tuple(name for name in extra if not (name.startswith("cache-") and name.endswith(".arrow")))
+    return Verified(manifest=manifest, unlisted=unlisted)
+
+
+def _check_file(folder: Path, entry: FileEntry) -> None:
+    path = folder / entry.path
+    try:
+        size, digest = path.stat().st_size, sha256_file(path)
+    except OSError as error:
+        raise _wrong(path, error.strerror or str(error), "the file that the manifest names") from error
+    if size != entry.bytes:
+        raise _wrong(path, f"{size:,} bytes", f"{entry.bytes:,}, as the manifest says")
+    if digest != entry.sha256:
+        raise _wrong(path, f"sha256 {digest[:12]}", f"{entry.sha256[:12]}, as the manifest says")
+
+
+def _check_rows(folder: Path, manifest: Manifest) -> None:
+    m, schema = int(manifest.recipe["m"]), None
+    row = 0
+    for path, batch in _all_batches(folder, manifest):
+        if schema is None:
+            schema = batch.schema
+            whole, originals = dataset_hasher(schema, m), source_hasher([f for f in schema if f.name not in _OURS])
+            names = _label_names(schema)
+        if batch.schema != schema:
+            raise _wrong(path, "other columns than in the first file", "one schema")
+        index = np.arange(row, row + batch.num_rows)
+        for name, expected in (("source_id", index // (m + 1)), ("variant", index % (m + 1))):
+            bad = np.flatnonzero(batch[name].to_numpy() != expected)
+            if len(bad):
+                k = int(bad[0])
+                raise _wrong(path, f"{name} {batch[name][k].as_py()} in row {row + k}", f"{expected[k]}, rows in order")
+        whole.update(batch)
+        originals.update(_originals(batch, row, m, names))
+        row += batch.num_rows
+    if schema is None or row != manifest.rows or row != manifest.source["rows"] * (m + 1):
+        raise _wrong(folder, f"{row:,} rows", f"{manifest.rows:,}, as the manifest says")
+    if whole.hexdigest(format=DATASET_FORMAT, recipe=manifest.recipe) != manifest.logical_hash:
+        raise _wrong(folder, "rows with another logical hash", f"{manifest.logical_hash[:12]}, as the manifest says")
+    if source_sha256(originals, names) != manifest.source["sha256"]:
+        raise _wrong(folder, "a variant 0 that is not the source", "the source of the manifest")
+
+
+def _all_batches(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, pa.RecordBatch]]:
+    for entry in manifest.data_files:
+        path, rows = folder / entry.path, 0
+        for batch in read_shard(path):
+            rows += batch.num_rows
+            yield path, batch
+        if rows != entry.rows:
+            raise _wrong(path, f"{rows:,} rows", f"{entry.rows:,}, as the manifest says")
+
+
+def _label_names(schema: pa.Schema) -> list[str] | None:
+    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    names = features.get("label", {}).get("names")
+    return list(names) if names else None
+
+
+def _originals(batch: pa.RecordBatch, row: int, m: int, names: list[str] | None) -> pa.RecordBatch:
+    """The rows with variant 0, as the source's hash sees them: without our columns, the label by its class name."""
+    rows = pa.array(np.arange(-row % (m + 1), batch.num_rows, m + 1))
+    taken = batch.drop_columns(list(_OURS)).take(rows)
+    if names is None:
+        return taken
+    labels = pa.array(names, pa.string()).take(taken["label"])
+    return taken.set_column(taken.schema.get_field_index("label"), "label", labels)
+
+
+def _wrong(path: Path, found: str, expected: str) -> DatasetError:
+    return DatasetError(f"verifying {path}", found=found, expected=expected, remedy=_REMEDY)

@@ -1,0 +1,42 @@
+"""`augment`: variants of texts in memory, the same that a build of a table would give."""
+
+from collections.abc import Iterable
+
+from xlt_augment.errors import UsageError
+from xlt_augment.perturb.operator import Operator, perturb_in_parts
+from xlt_augment.perturb.rng import check_seed
+from xlt_augment.perturb.texts import Texts
+
+MAX_VARIANTS = 32_767  # the column `variant` is int16
+_TEXTS_AT_ONCE = 4_096
+
+
+def check_variants(m: object) -> int:
+    """`m` as an int. Raises UsageError outside 1 ... 32,767."""
+    if isinstance(m, bool) or not isinstance(m, int) or not 1 <= m <= MAX_VARIANTS:
+        raise UsageError(
+            "reading m", found=repr(m), expected=f"a whole number from 1 to {MAX_VARIANTS:,}", remedy="Choose for example m=10"
+        )
+    return m
+
+
+def augment(
+    texts: Iterable[str], operator: Operator, m: int = 10, seed: int = 0, column: str = "text", first_id: int = 0
+) -> list[list[str]]:
+    """m variants of each text: result [n][m], without the originals.
+
+    Text t counts as row `first_id + t` of a column called `column`; with the same numbers `build` gives the same variants.
+    Raises UsageError for settings out of range and for texts that UTF-8 cannot hold.
+    """
+    m, seed = check_variants(m), check_seed(seed)
+    if isinstance(texts, str):
+        raise UsageError("reading texts", found="one str", expected="a list of str", remedy="Pass [text]")
+    rows = list(texts)
+    out: list[list[str]] = []
+    for start in range(0, len(rows), _TEXTS_AT_ONCE):
+        block = {column: Texts.from_strings(rows[start : start + _TEXTS_AT_ONCE])}
+        variants: list[str] = []
+        for _, perturbed in perturb_in_parts(operator, block, seed, first_id + start, range(1, m + 1)):
+            variants += perturbed[column].texts.to_strings()
+        out += [variants[k : k + m] for k in range(0, len(variants), m)]
+    return out

@@ -1,0 +1,113 @@
+"""The compiled inner loops of both methods: UTF-8 bytes in, UTF-8 bytes out, no Python object per word.
+
+Names as in `kernel_words.py`. Random numbers and their constants: docs/format.md, "Random numbers"; mix is the finaliser
+of splitmix64 (Steele et al. 2014). Callers: `rng.py`, `substitute.py`, `swap.py`.
+"""
+
+import numpy as np
+
+from xlt_augment.perturb.compiled import compiled
+from xlt_augment.perturb.kernel_bytes import copy_bytes, hash_bytes, mix, same_bytes
+
+_G = np.uint64(0x9E3779B97F4A7C15)
+_V = np.uint64(0xD1B54A32D192ED03)
+
+
+@compiled
+def variant_key(seed, column, source_id, variant):
+    row = mix(mix(seed + _G) ^ mix(column + np.uint64(source_id) * _G))
+    return mix(row + np.uint64(variant) * _V)
+
+
+@compiled
+def draw(key, position):
+    return mix(key + np.uint64(position) * _G)
+
+
+@compiled
+def _mark(signature, row, column, position, h):
+    # Order-free, so columns may add theirs one after the other.
+    signature[row] += mix(h ^ mix(column + np.uint64(position) * _G))
+
+
+@compiled
+def growth(entries, starts, stops, nb_first, form_offsets, n_neighbors, styles):
+    """Bytes that one variant of all texts can gain at most when every word takes its longest neighbor."""
+    total = 0
+    for k in range(entries.size):
+        most = 0
+        if entries[k] >= 0:
+            base = styles[k] * n_neighbors
+            for j in range(base + nb_first[entries[k]], base + nb_first[entries[k] + 1]):
+                most = max(most, form_offsets[j + 1] - form_offsets[j] - (stops[k] - starts[k]))
+        total += most
+    return total
+
+
+@compiled
+def substitute(
+    data, offsets, first, starts, stops, entries, styles, nb_first, forms, form_offsets, n_neighbors,
+    threshold, uniform, seed, column, first_id, v0, v1, out, changed, signature,
+):  # fmt: skip
+    """Variants v0 <= v < v1 of every text into `out`, ordered by (text, variant); returns their offsets."""
+    out_offsets = np.zeros((offsets.size - 1) * (v1 - v0) + 1, np.int64)
+    o = row = 0
+    for t in range(offsets.size - 1):
+        for v in range(v0, v1):
+            copied = offsets[t]  # everything before this byte is already in `out`
+            key = variant_key(seed, column, first_id + t, v)
+            for k in range(first[t], first[t + 1] if v > 0 else first[t]):
+                e = entries[k]
+                if e < 0:
+                    continue
+                u = draw(key, k - first[t])
+                count = np.uint64(nb_first[e + 1] - nb_first[e])
+                choice = np.int64(((u & np.uint64(0xFFFFFFFF)) * (count + np.uint64(uniform))) >> np.uint64(32)) - uniform
+                if choice < 0 or u >> np.uint64(32) >= threshold:
+                    continue
+                j = styles[k] * n_neighbors + nb_first[e] + choice
+                a, b = form_offsets[j], form_offsets[j + 1]
+                if same_bytes(forms, a, b, data, starts[k], stops[k]):
+                    continue
+                o = copy_bytes(out, o, data, copied, starts[k])
+                o = copy_bytes(out, o, forms, a, b)
+                copied = stops[k]
+                changed[row] += 1
+                _mark(signature, row, column, k - first[t], hash_bytes(forms, a, b))
+            o = copy_bytes(out, o, data, copied, offsets[t + 1])
+            row += 1
+            out_offsets[row] = o
+    return out_offsets
+
+
+@compiled
+def swap(
+    data, offsets, first, starts, stops, fixed, threshold, seed, column, first_id, v0, v1, out, changed, signature
+):  # fmt: skip
+    """Like `substitute`, but words change places with their right neighbours; `fixed` words stay where they are."""
+    out_offsets = np.zeros((offsets.size - 1) * (v1 - v0) + 1, np.int64)
+    o = row = 0
+    for t in range(offsets.size - 1):
+        for v in range(v0, v1):
+            copied = offsets[t]
+            key = variant_key(seed, column, first_id + t, v)
+            k = first[t]
+            while v > 0 and k + 1 < first[t + 1]:
+                a, b = k, k + 1
+                if fixed[a] or fixed[b] or draw(key, a - first[t]) >> np.uint64(32) >= threshold:
+                    k += 1
+                    continue
+                o = copy_bytes(out, o, data, copied, starts[a])
+                o = copy_bytes(out, o, data, starts[b], stops[b])
+                o = copy_bytes(out, o, data, stops[a], starts[b])
+                o = copy_bytes(out, o, data, starts[a], stops[a])
+                copied = stops[b]
+                if not same_bytes(data, starts[a], stops[a], data, starts[b], stops[b]):
+                    changed[row] += 2
+                    _mark(signature, row, column, a - first[t], hash_bytes(data, starts[b], stops[b]))
+                    _mark(signature, row, column, b - first[t], hash_bytes(data, starts[a], stops[a]))
+                k += 2
+            o = copy_bytes(out, o, data, copied, offsets[t + 1])
+            row += 1
+            out_offsets[row] = o
+    return out_offsets

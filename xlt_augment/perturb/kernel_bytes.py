@@ -1,0 +1,41 @@
+"""Compiled helpers on byte ranges: mix, hash, compare, copy. Callers: the other kernels."""
+
+import numpy as np
+
+from xlt_augment.perturb.compiled import compiled
+
+_FNV_BASIS, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+
+
+@compiled
+def mix(z):
+    z ^= z >> np.uint64(30)
+    z *= np.uint64(0xBF58476D1CE4E5B9)
+    z ^= z >> np.uint64(27)
+    z *= np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@compiled
+def hash_bytes(data, start, stop):
+    h = _FNV_BASIS
+    for i in range(start, stop):
+        h = (h ^ np.uint64(data[i])) * _FNV_PRIME
+    return mix(h)
+
+
+@compiled
+def same_bytes(a, a_start, a_stop, b, b_start, b_stop):
+    if a_stop - a_start != b_stop - b_start:
+        return False
+    for i in range(a_stop - a_start):
+        if a[a_start + i] != b[b_start + i]:
+            return False
+    return True
+
+
+@compiled
+def copy_bytes(out, o, data, start, stop):
+    for i in range(stop - start):
+        out[o + i] = data[start + i]
+    return o + stop - start

@@ -1,0 +1,213 @@
+"""Compiled loops that find words and look them up: UTF-8 bytes in, byte ranges and entry numbers out.
+
+Names: `data` holds the bytes of all texts, `offsets` [n + 1] cuts them into texts; a word is a byte range of `data`.
+Callers: `words.py`, `lookup.py`. What a word is and how case is folded: docs/format.md.
+"""
+
+import numpy as np
+
+from xlt_augment.perturb.compiled import compiled
+from xlt_augment.perturb.kernel_bytes import copy_bytes, hash_bytes, same_bytes
+
+# Bits of the class table, one byte per code point.
+LETTER, DIGIT, MARK, JOINER, CONNECTOR, UPPER, LOWER = 1, 2, 4, 8, 16, 32, 64
+PLAIN, TITLE, UPPERCASE = 0, 1, 2  # how a replacement is written
+EXACT, INITIAL, ANY = 0, 1, 2  # case modes
+
+_FINAL_SIGMA, _SIGMA = 0x3C2, 0x3A3
+
+
+@compiled
+def build_index(data, offsets, members):
+    """Open-addressing table over the words `members` of (data, offsets); -1 marks an empty slot."""
+    size = 8
+    while size < 2 * members.size:
+        size *= 2
+    slots = np.full(size, -1, np.int32)
+    for word in members:
+        slot = hash_bytes(data, offsets[word], offsets[word + 1]) & np.uint64(size - 1)
+        while slots[slot] >= 0:
+            slot = (slot + np.uint64(1)) & np.uint64(size - 1)
+        slots[slot] = word
+    return slots
+
+
+@compiled
+def _find(slots, key_data, key_offsets, data, start, stop):
+    last = np.uint64(slots.size - 1)
+    slot = hash_bytes(data, start, stop) & last
+    while slots[slot] >= 0:
+        k = slots[slot]
+        if same_bytes(key_data, key_offsets[k], key_offsets[k + 1], data, start, stop):
+            return k
+        slot = (slot + np.uint64(1)) & last
+    return np.int32(-1)
+
+
+@compiled
+def _decode(data, i):
+    """Code point at byte i of valid UTF-8, and its length in bytes."""
+    b = np.int64(data[i])
+    if b < 0x80:
+        return b, 1
+    if b < 0xE0:
+        return (b & 0x1F) << 6 | (data[i + 1] & 0x3F), 2
+    if b < 0xF0:
+        return (b & 0x0F) << 12 | np.int64(data[i + 1] & 0x3F) << 6 | (data[i + 2] & 0x3F), 3
+    high = (b & 0x07) << 18 | np.int64(data[i + 1] & 0x3F) << 12
+    return high | np.int64(data[i + 2] & 0x3F) << 6 | (data[i + 3] & 0x3F), 4
+
+
+@compiled
+def _encode(out, i, c):
+    """Write code point c at byte i; returns the byte after it."""
+    if c < 0x80:
+        out[i] = c
+        return i + 1
+    if c < 0x800:
+        out[i] = 0xC0 | c >> 6
+        out[i + 1] = 0x80 | c & 0x3F
+        return i + 2
+    if c < 0x10000:
+        out[i] = 0xE0 | c >> 12
+        out[i + 1] = 0x80 | c >> 6 & 0x3F
+        out[i + 2] = 0x80 | c & 0x3F
+        return i + 3
+    out[i] = 0xF0 | c >> 18
+    out[i + 1] = 0x80 | c >> 12 & 0x3F
+    out[i + 2] = 0x80 | c >> 6 & 0x3F
+    out[i + 3] = 0x80 | c & 0x3F
+    return i + 4
+
+
+@compiled
+def _next_word(data, i, end, classes, space):
+    """Byte range of the first word at or after i; (end, end) when there is none."""
+    if space:
+        while i < end and data[i] == 32:
+            i += 1
+        start = i
+        while i < end and data[i] != 32:
+            i += 1
+        return start, i
+    kind = 0
+    while i < end:
+        c, length = _decode(data, i)
+        kind = classes[c]
+        if kind & (LETTER | DIGIT):
+            break
+        i += length
+    start = i
+    while i < end:
+        c, length = _decode(data, i)
+        if classes[c] & (LETTER | DIGIT | MARK | JOINER):
+            kind = classes[c]
+        elif classes[c] & CONNECTOR and kind & (LETTER | DIGIT | MARK) and i + length < end:
+            after, _ = _decode(data, i + length)  # a mark belongs to the letter that it stands on
+            if not classes[after] & (LETTER | DIGIT):
+                break
+            kind = 0
+        else:
+            break
+        i += length
+    return start, i
+
+
+@compiled
+def find_words(data, offsets, classes, space):
+    """Byte ranges of all words; words of text t are first[t]:first[t + 1]."""
+    n = offsets.size - 1
+    limit = (offsets[n] - offsets[0] + n) // 2 + 1
+    starts, stops = np.empty(limit, np.int64), np.empty(limit, np.int64)
+    first = np.zeros(n + 1, np.int64)
+    count = 0
+    for t in range(n):
+        start, stop = _next_word(data, offsets[t], offsets[t + 1], classes, space)
+        while stop > start:
+            starts[count], stops[count] = start, stop
+            count += 1
+            start, stop = _next_word(data, stop, offsets[t + 1], classes, space)
+        first[t + 1] = count
+    return first, starts[:count], stops[:count]
+
+
+@compiled
+def _style(data, start, stop, classes):
+    """TITLE: the first character alone is upper case; UPPERCASE: at least two are and none is lower case; else PLAIN."""
+    upper = lower = 0
+    starts_upper = False
+    i = start
+    while i < stop:
+        c, length = _decode(data, i)
+        if classes[c] & UPPER:
+            upper += 1
+            starts_upper = starts_upper or i == start
+        elif classes[c] & LOWER:
+            lower += 1
+        i += length
+    if upper >= 2 and lower == 0:
+        return UPPERCASE
+    return TITLE if starts_upper and upper == 1 else PLAIN
+
+
+@compiled
+def _lower_into(scratch, data, start, stop, lower, classes):
+    """Lower case of a word by the table's simple mappings, with the Greek final sigma; returns its length in bytes."""
+    i, o, before = start, 0, 0
+    while i < stop:
+        c, length = _decode(data, i)
+        i += length
+        low = lower[c]
+        if c == _SIGMA and before & LETTER:
+            after = 0 if i == stop else classes[_decode(data, i)[0]]
+            if not after & LETTER:
+                low = _FINAL_SIGMA
+        if not classes[c] & MARK:
+            before = classes[c]
+        o = _encode(scratch, o, low)
+    return o
+
+
+@compiled
+def lower_words(data, starts, stops, lower, classes):
+    """The lower-cased words, as (data, offsets)."""
+    out = np.empty(2 * np.sum(stops - starts) + 8, np.uint8)  # lower case lengthens no character beyond 3/2 of its bytes
+    offsets = np.zeros(starts.size + 1, np.int64)
+    for k in range(starts.size):
+        offsets[k + 1] = offsets[k] + _lower_into(out[offsets[k] :], data, starts[k], stops[k], lower, classes)
+    return out[: offsets[starts.size]], offsets
+
+
+@compiled
+def find_entries(data, first, starts, stops, classes, lower, case, slots, key_data, key_offsets):
+    """Entry of the synonym set for every word (-1: none) and the style that its replacement takes."""
+    entries = np.empty(starts.size, np.int32)
+    styles = np.zeros(starts.size, np.uint8)
+    longest = 0
+    for k in range(starts.size):
+        longest = max(longest, stops[k] - starts[k])
+    scratch = np.empty(2 * longest + 8, np.uint8)
+    for t in range(first.size - 1):
+        for k in range(first[t], first[t + 1]):
+            entries[k] = _find(slots, key_data, key_offsets, data, starts[k], stops[k])
+            if entries[k] >= 0 or case == EXACT or (case == INITIAL and k > first[t]):
+                continue
+            style = _style(data, starts[k], stops[k], classes)
+            if case == INITIAL and style != TITLE:
+                continue
+            length = _lower_into(scratch, data, starts[k], stops[k], lower, classes)
+            entries[k] = _find(slots, key_data, key_offsets, scratch, 0, length)
+            styles[k] = style
+    return entries, styles
+
+
+@compiled
+def gather(data, starts, stops):
+    """The byte ranges copied behind each other, as (data, offsets)."""
+    offsets = np.zeros(starts.size + 1, np.int64)
+    for k in range(starts.size):
+        offsets[k + 1] = offsets[k] + stops[k] - starts[k]
+    out = np.empty(offsets[starts.size], np.uint8)
+    for k in range(starts.size):
+        copy_bytes(out, offsets[k], data, starts[k], stops[k])
+    return out, offsets

@@ -1,0 +1,110 @@
+"""What a perturbation method is: the contract that `Substitute` and `Swap` keep."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+
+from xlt_augment.errors import UsageError
+from xlt_augment.perturb.rng import Stream
+from xlt_augment.perturb.texts import Texts
+from xlt_augment.perturb.words import WORD_MODES
+
+MAX_BYTES = 2**31 - 1  # Arrow string arrays have 32-bit offsets
+
+
+class Perturbed(NamedTuple):
+    """Variants of n texts, rows ordered by (text, variant).
+
+    `texts` [n * v]; `changed` int32 [n * v]: words that differ from the original; `signature` uint64 [n * v]: equal where
+    the changed words are, so it tells duplicates; `words` and `eligible` int64 [n]: words of the originals.
+    """
+
+    texts: Texts
+    changed: np.ndarray
+    signature: np.ndarray
+    words: np.ndarray
+    eligible: np.ndarray
+
+
+class Operator(Protocol):
+    """A perturbation method with its settings: frozen, and a pure function of texts and random stream."""
+
+    method: ClassVar[str]
+
+    @property
+    def words(self) -> str:
+        """Word mode, "span" or "space"."""
+
+    def recipe(self) -> dict[str, Any]:
+        """The settings as they stand in a dataset's recipe."""
+
+    def perturb(self, texts: Texts, stream: Stream, first: int, stop: int) -> Perturbed:
+        """Variants `first <= k < stop` of every text; variant 0 is the text itself.
+
+        Raises OverflowError when they might not fit into MAX_BYTES: ask for fewer texts or variants at once.
+        """
+
+
+class Part(NamedTuple):
+    """Variants `first <= k < stop` of texts `start <= t < end`."""
+
+    start: int
+    end: int
+    first: int
+    stop: int
+
+    def halves(self) -> "list[Part]":
+        """Two parts in order, cut by texts first, then by variants; empty when there is nothing left to cut."""
+        if self.end - self.start > 1:
+            middle = (self.start + self.end) // 2
+            return [self._replace(end=middle), self._replace(start=middle)]
+        if self.stop - self.first > 1:
+            middle = (self.first + self.stop) // 2
+            return [self._replace(stop=middle), self._replace(first=middle)]
+        return []
+
+
+def perturb_in_parts(
+    operator: Operator, columns: Mapping[str, Texts], seed: int, first_id: int, variants: range
+) -> Iterator[tuple[Part, dict[str, Perturbed]]]:
+    """Variants of all columns, in as few parts as MAX_BYTES an array allows; text 0 has the source_id `first_id`.
+
+    Raises OverflowError when one variant of one text does not fit.
+    """
+    n = len(next(iter(columns.values())).offsets) - 1
+    pending = [Part(0, n, variants.start, variants.stop)]
+    while pending:
+        part = pending.pop()
+        streams = {name: Stream(seed, name, first_id + part.start) for name in columns}
+        try:
+            perturbed = {
+                name: operator.perturb(texts.slice(part.start, part.end), streams[name], part.first, part.stop)
+                for name, texts in columns.items()
+            }
+        except OverflowError:
+            if not (halves := part.halves()):
+                raise
+            pending += reversed(halves)
+        else:
+            yield part, perturbed
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raises UsageError when `value` is none of `choices`."""
+    if value not in choices:
+        raise UsageError(
+            f"reading {name}", found=repr(value), expected=f"one of {', '.join(choices)}", remedy="Choose one of them"
+        )
+
+
+def check_words(mode: str) -> None:
+    """Raises UsageError for an unknown word mode."""
+    check_choice("words", mode, WORD_MODES)
+
+
+def check_room(n_bytes: int) -> int:
+    """Raises OverflowError when so many bytes do not fit into one array."""
+    if n_bytes > MAX_BYTES:
+        raise OverflowError(f"{n_bytes:,} bytes in one array")
+    return int(n_bytes)

@@ -1,0 +1,111 @@
+"""Synonym substitution (Huang et al. 2021, section 3.3; both versions of the paper, chosen by `p`)."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xlt_augment.perturb import kernel
+from xlt_augment.perturb import kernel_words as lookup
+from xlt_augment.perturb.operator import Perturbed, check_choice, check_room, check_words
+from xlt_augment.perturb.rng import Stream, check_probability, threshold
+from xlt_augment.perturb.texts import Texts
+from xlt_augment.perturb.unicode import title_case, unicode_table, upper_case
+from xlt_augment.perturb.words import Protect, Words, find_words
+from xlt_augment.synonyms.synonym_set import SynonymSet
+
+CASE_MODES = {"exact": lookup.EXACT, "initial": lookup.INITIAL, "any": lookup.ANY}
+
+
+class _Tables(NamedTuple):
+    """A synonym set as the kernels see it: hash index over the words, neighbors in each style behind each other."""
+
+    slots: np.ndarray
+    keys: Texts
+    nb_first: np.ndarray
+    forms: Texts
+    n_neighbors: int
+
+
+@dataclass(frozen=True)
+class Substitute:
+    """Replace eligible words by one of their neighbors.
+
+    With `p` a number, each eligible word is replaced with that probability by a neighbor drawn uniformly; with
+    `p="uniform"` it is redrawn uniformly from itself and its neighbors. Raises UsageError for settings out of range.
+    """
+
+    synonyms: SynonymSet
+    _: KW_ONLY
+    p: float | Literal["uniform"] = 0.1
+    words: str = "span"
+    case: str = "initial"
+    protect: Protect | Sequence[str] = ()
+
+    method: ClassVar[str] = "synonym"
+
+    def __post_init__(self) -> None:
+        if self.p != "uniform":
+            object.__setattr__(self, "p", check_probability(self.p))
+        check_words(self.words)
+        check_choice("case", self.case, tuple(CASE_MODES))
+        object.__setattr__(self, "protect", Protect.parse(self.protect))
+
+    def recipe(self) -> dict[str, Any]:
+        """The settings as they stand in a dataset's recipe; the synonym set has its own entry in the manifest."""
+        protect = Protect.parse(self.protect).to_json()
+        return {"method": self.method, "p": self.p, "words": self.words, "case": self.case, "protect": protect}
+
+    @functools.cached_property
+    def _tables(self) -> _Tables:
+        table = self.synonyms.table.combine_chunks()
+        neighbors = table["neighbors"].chunk(0)
+        counts = pc.list_value_length(neighbors).to_numpy()
+        plain = neighbors.flatten()
+        keys = Texts.from_arrow(table["word"].chunk(0))
+        words = plain.to_pylist() if self.case != "exact" else []
+        forms = [plain] + [pa.array(styled(words), pa.string()) for styled in (title_case, upper_case)]
+        return _Tables(
+            slots=lookup.build_index(keys.data, keys.offsets, np.flatnonzero(counts)),
+            keys=keys,
+            nb_first=np.concatenate(([0], np.cumsum(counts, dtype=np.int64))),
+            forms=Texts.from_arrow(pa.concat_arrays(forms)),
+            n_neighbors=len(plain),
+        )
+
+    def _entries(self, texts: Texts, words: Words) -> tuple[np.ndarray, np.ndarray]:
+        """Entry (-1: not eligible) and replacement style of every word."""
+        tables, unicode = self._tables, unicode_table()
+        entries, styles = lookup.find_entries(
+            texts.data, *words, unicode.classes, unicode.lower, CASE_MODES[self.case], tables.slots, *tables.keys
+        )
+        protect = Protect.parse(self.protect)
+        if protect:
+            found = np.flatnonzero(entries >= 0)
+            entries[found[protect.mask(texts.data, words.starts[found], words.stops[found])]] = -1
+        return entries, styles
+
+    def perturb(self, texts: Texts, stream: Stream, first: int, stop: int) -> Perturbed:
+        """See `Operator.perturb`."""
+        tables, n = self._tables, len(texts.offsets) - 1
+        words = find_words(texts, self.words)
+        entries, styles = self._entries(texts, words)
+        seed, column, first_id = stream.keys()
+        grown = kernel.growth(
+            entries, words.starts, words.stops, tables.nb_first, tables.forms.offsets, tables.n_neighbors, styles
+        )
+        room = check_room((int(texts.offsets[-1] - texts.offsets[0]) + int(grown)) * (stop - first))
+        out, changed = np.empty(room, np.uint8), np.zeros(n * (stop - first), np.int32)
+        signature = np.zeros(n * (stop - first), np.uint64)
+        offsets = kernel.substitute(
+            *texts, *words, entries, styles, tables.nb_first, *tables.forms, tables.n_neighbors,
+            threshold(1.0 if self.p == "uniform" else self.p), np.int64(self.p == "uniform"),
+            seed, column, first_id, first, stop, out, changed, signature,
+        )  # fmt: skip
+        eligible = np.add.reduceat(np.append(entries >= 0, False), words.first[:-1], dtype=np.int64)
+        eligible[np.diff(words.first) == 0] = 0
+        return Perturbed(Texts(out[: offsets[-1]], offsets), changed, signature, np.diff(words.first), eligible)

@@ -1,0 +1,96 @@
+"""Text <-> words and gaps, lossless (definition: docs/format.md, "Word")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xlt_augment.errors import UsageError
+from xlt_augment.perturb import kernel_words as kernel
+from xlt_augment.perturb.texts import Texts
+from xlt_augment.perturb.unicode import unicode_table
+
+WORD_MODES = ("span", "space")
+
+
+class Words(NamedTuple):
+    """Words of n texts as byte ranges: those of text t are `starts[k]:stops[k]` for `first[t] <= k < first[t + 1]`."""
+
+    first: np.ndarray
+    starts: np.ndarray
+    stops: np.ndarray
+
+
+def find_words(texts: Texts, mode: str) -> Words:
+    """All words of all texts, in order; `mode` is "span" or "space"."""
+    return Words(*kernel.find_words(texts.data, texts.offsets, unicode_table().classes, mode == "space"))
+
+
+def split_text(text: str, mode: str = "span") -> tuple[list[str], list[str]]:
+    """Words and gaps of one text: `gaps[0] + words[0] + gaps[1] + ... + gaps[-1] == text`."""
+    texts = Texts.from_strings([text])
+    _, starts, stops = find_words(texts, mode)
+    cuts = np.concatenate(([0], np.column_stack((starts, stops)).ravel(), [texts.data.size])).tolist()
+    blob = texts.data.tobytes()
+    pieces = [blob[a:b].decode() for a, b in zip(cuts, cuts[1:])]
+    return pieces[1::2], pieces[0::2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protect:
+    """Words that are never changed nor moved: listed ones, and those that a pattern matches as a whole.
+
+    A word is protected when it stands here as written in the text or in lower case, so "not" protects "Not" too.
+    Patterns are RE2 syntax. Raises UsageError for a pattern that RE2 refuses.
+    """
+
+    words: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", tuple(sorted(set(self.words))))
+        object.__setattr__(self, "patterns", tuple(sorted(set(self.patterns))))
+        for pattern in self.patterns:
+            try:
+                pc.match_substring_regex(pa.array(["x"]), pattern)
+            except pa.ArrowInvalid as error:
+                raise UsageError(
+                    f"reading the pattern re:{pattern} of --protect",
+                    found=str(error).rpartition("expression: ")[2],
+                    expected="a regular expression in RE2 syntax",
+                    remedy="See https://github.com/google/re2/wiki/Syntax",
+                ) from error
+
+    @classmethod
+    def parse(cls, items: "Protect | Sequence[str]") -> "Protect":
+        """From words and `re:PATTERN` items, as `--protect` takes them."""
+        if isinstance(items, Protect):
+            return items
+        items = (items,) if isinstance(items, str) else tuple(items)
+        if any(item in ("", "re:") for item in items):
+            raise UsageError("reading --protect", found="an empty entry", expected="a word or re:PATTERN", remedy="Remove it")
+        patterns = tuple(item[3:] for item in items if item.startswith("re:"))
+        return cls(words=tuple(item for item in items if not item.startswith("re:")), patterns=patterns)
+
+    def __bool__(self) -> bool:
+        return bool(self.words or self.patterns)
+
+    def mask(self, data: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+        """Which of the words at these byte ranges are protected: bool [words]."""
+        table = unicode_table()
+        as_written = Texts(*kernel.gather(data, starts, stops)).to_arrow()
+        lowered = Texts(*kernel.lower_words(data, starts, stops, table.lower, table.classes)).to_arrow()
+        found = np.zeros(len(starts), bool)
+        for column in (as_written, lowered):
+            found |= pc.is_in(column, pa.array(self.words, pa.string())).to_numpy(zero_copy_only=False)
+            for pattern in self.patterns:
+                whole = pc.match_substring_regex(column, rf"\A(?:{pattern})\z")
+                found |= whole.to_numpy(zero_copy_only=False)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of a recipe."""
+        return {"words": list(self.words), "patterns": list(self.patterns)}

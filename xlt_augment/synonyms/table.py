@@ -1,0 +1,90 @@
+"""The rows of a synonym set: schema, checks, hash and counts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xlt_augment.content_hash import ContentHasher, type_name
+from xlt_augment.errors import SynonymError
+
+FORMAT = "xlt-synonyms/1"
+SCHEMA = pa.schema(
+    [
+        pa.field("word", pa.string(), nullable=False),
+        pa.field("neighbors", pa.list_(pa.field("item", pa.string(), nullable=False)), nullable=False),
+        pa.field("distance", pa.list_(pa.field("item", pa.float32(), nullable=False)), nullable=False),
+    ]
+)
+_BREAKS = "[\\t\\n\\r\\x00]"  # would break the files that texts are kept in
+
+
+def table_from_mapping(neighbors: Mapping[str, Sequence[str]]) -> pa.Table:
+    """Rows without distances from word -> neighbors."""
+    words = list(neighbors)
+    columns = [words, [list(neighbors[word]) for word in words], [[]] * len(words)]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA)]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def table_sha256(table: pa.Table) -> str:
+    """Identity of a set: hash of the sorted rows, whatever the file they came from and however it was made."""
+    hasher = ContentHasher([(field.name, type_name(field.type)) for field in SCHEMA])
+    for batch in table.to_batches():
+        hasher.update(batch)
+    return hasher.hexdigest(format=FORMAT)
+
+
+def table_statistics(table: pa.Table) -> dict[str, int]:
+    """Counts: words, words with a neighbor, pairs, most neighbors of one word, pairs with a known distance."""
+    counts = pc.list_value_length(table["neighbors"])
+    return {
+        "words": int(table.num_rows),
+        "words_with_neighbors": int(np.count_nonzero(counts.to_numpy())),
+        "pairs": pc.sum(counts).as_py() or 0,
+        "most_neighbors": pc.max(counts).as_py() or 0,
+        "pairs_with_distance": pc.sum(pc.list_value_length(table["distance"])).as_py() or 0,
+    }
+
+
+def table_mapping(table: pa.Table) -> dict[str, list[str]]:
+    """word -> neighbors, in the order of the words; distances are left out."""
+    return dict(zip(table["word"].to_pylist(), table["neighbors"].to_pylist()))
+
+
+def groups_to_mapping(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Groups of interchangeable words, one a line, to word -> all other words of its groups; `#` opens a comment line."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        group = [] if line.startswith("#") else line.split()
+        for word in group:
+            known = found.setdefault(word, [])
+            known += [other for other in group if other != word and other not in known]
+    return found
+
+
+def checked_table(table: pa.Table, name: str) -> pa.Table:
+    """The table sorted by word, its rows in one chunk; every problem that would spoil a build is refused here."""
+    table = table.select(SCHEMA.names).cast(SCHEMA).sort_by("word").combine_chunks()
+    words, neighbors = table["word"], table["neighbors"]
+
+    def refuse(found: str, remedy: str) -> SynonymError:
+        expected = "distinct words, each with neighbors that are single runs of text"
+        return SynonymError(f"reading the synonym set {name}", found=found, expected=expected, remedy=remedy)
+
+    if len(table) == 0:
+        raise refuse("no word at all", "Give a set with at least one word")
+    repeated = pc.equal(words.slice(1), words.slice(0, len(words) - 1))
+    if pc.any(repeated).as_py():
+        raise refuse(f"the word {words[pc.index(repeated, True).as_py()].as_py()!r} twice", "Merge its neighbors into one row")
+    for column, what in ((words, "word"), (pc.list_flatten(neighbors), "neighbor")):
+        bad = column.filter(pc.or_(pc.equal(column, ""), pc.match_substring_regex(column, _BREAKS)))
+        if len(bad):
+            raise refuse(f"the {what} {bad[0].as_py()!r}", "Remove it, or the line break, tab or NUL in it")
+    counts, distances = pc.list_value_length(neighbors), pc.list_value_length(table["distance"])
+    odd = pc.and_(pc.not_equal(distances, 0), pc.not_equal(distances, counts))
+    if pc.any(odd).as_py():
+        word = words[pc.index(odd, True).as_py()].as_py()
+        raise refuse(f"other counts of neighbors and distances for {word!r}", "Give one distance a neighbor, or none")
+    return table
