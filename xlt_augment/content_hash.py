@@ -16,15 +16,15 @@ BLOCK_ROWS = 65_536  # source rows a block
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether a type is a string type of any offset width."""
-    return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind)
+    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
-    return is_text(kind) or pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_binary_view(kind)
+    return bool(is_text(kind) or pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_binary_view(kind))
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind) or pt.is_map(kind)
+    return bool(pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind) or pt.is_map(kind))
 
 
 def type_name(kind: pa.DataType) -> str:
@@ -75,7 +75,7 @@ class _Column:
             array = array.dictionary_decode()
         if array.null_count and not pt.is_null(array.type):
             where = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)) + self.count
-            self.nulls.update(where.astype("<i8"))
+            self.nulls.update(where.astype("<i8").data)
         self.count += len(array)
         if array.null_count:
             array = array.drop_null()
@@ -97,7 +97,7 @@ class _Column:
         width = np.int64 if pt.is_large_string(array.type) or pt.is_large_binary(array.type) else np.int32
         _, offsets, data = array.buffers()
         cuts = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]
-        self.lengths.update(np.diff(cuts).astype("<u4"))
+        self.lengths.update(np.diff(cuts).astype("<u4").data)
         if data is not None:
             self.data.update(memoryview(data)[cuts[0] : cuts[-1]])
 

@@ -1,11 +1,11 @@
 """The error tree of `xlt_augment`. The library raises; only the command line turns an error into one line.
 
-    XltError            anything that the caller can mend                        exit code 1
-    ├── UsageError      an option or argument that cannot be used               exit code 2
-    ├── SourceError     a corpus that cannot be read as it is
-    ├── SynonymError    a synonym set that cannot be read, or a word that it lacks
-    ├── OutputError     a dataset or file that cannot be written
-    └── DatasetError    a dataset on disk that is not what its manifest says
+XltError            anything that the caller can mend                        exit code 1
+├── UsageError      an option or argument that cannot be used               exit code 2
+├── SourceError     a corpus that cannot be read as it is
+├── SynonymError    a synonym set that cannot be read, or a word that it lacks
+├── OutputError     a dataset or file that cannot be written
+└── DatasetError    a dataset on disk that is not what its manifest says
 """
 
 

@@ -22,29 +22,59 @@ xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
 @click.command(cls=Help, epilog=_EXAMPLES)
 @click.argument("source", required=False)
 @click.option("--m", type=click.IntRange(1, 32_767), help="Variants of each row.  [default: 10]")
-@click.option("--p", type=Probability(), help="Probability that an eligible word changes, or 'uniform': each is redrawn "
-              "from itself and its neighbors.  [default: 0.1]")
-@click.option("--method", type=click.Choice(["synonym", "swap"]), default="synonym", show_default=True,
-              help="Replace words by neighbors, or swap words with their right neighbour.")
-@click.option("--synonyms", metavar="NAME|PATH", help="Synonym set: an embedded name, or a .arrow, .json or .txt file.  "
-              "[default: default]")
+@click.option(
+    "--p",
+    type=Probability(),
+    help="Probability that an eligible word changes, or 'uniform': each is redrawn "
+    "from itself and its neighbors.  [default: 0.1]",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["synonym", "swap"]),
+    default="synonym",
+    show_default=True,
+    help="Replace words by neighbors, or swap words with their right neighbour.",
+)
+@click.option(
+    "--synonyms",
+    metavar="NAME|PATH",
+    help="Synonym set: an embedded name, or a .arrow, .json or .txt file.  [default: default]",
+)
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Seed of all random choices.")
-@click.option("--words", type=click.Choice(["span", "space"]), help="What a word is: a run of letters, or what stands between "
-              "spaces.  [default: span]")
-@click.option("--case", type=click.Choice(["exact", "initial", "any"]), help="Look words up as written, also a capitalised "
-              "first word, or all in lower case.  [default: initial]")
+@click.option(
+    "--words",
+    type=click.Choice(["span", "space"]),
+    help="What a word is: a run of letters, or what stands between spaces.  [default: span]",
+)
+@click.option(
+    "--case",
+    type=click.Choice(["exact", "initial", "any"]),
+    help="Look words up as written, also a capitalised first word, or all in lower case.  [default: initial]",
+)
 @click.option("--text-columns", type=Names(), help="Columns to perturb, separated by commas.")
 @click.option("--label-column", help="Column with the label; '' for none.  [default: label, where there is one]")
-@click.option("--protect", multiple=True, metavar="WORD|re:PATTERN", help="Never change this word, or words that the pattern "
-              "(RE2) matches as a whole. Repeatable.")
-@click.option("--preset", type=click.Choice(["arxiv-v1", "emnlp"]), help="Settings of m, p, words and case as published; single "
-              "options still win.")
-@click.option("--header/--no-header", default=None, help="Whether line 1 of a TSV or CSV names the columns.  [default: a CSV "
-              "yes; a TSV when line 1 holds a usual column name]")
+@click.option(
+    "--protect",
+    multiple=True,
+    metavar="WORD|re:PATTERN",
+    help="Never change this word, or words that the pattern (RE2) matches as a whole. Repeatable.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["arxiv-v1", "emnlp"]),
+    help="Settings of m, p, words and case as published; single options still win.",
+)
+@click.option(
+    "--header/--no-header",
+    default=None,
+    help="Whether line 1 of a TSV or CSV names the columns.  [default: a CSV yes; a TSV when line 1 holds a usual column name]",
+)
 @click.option("--columns", type=Names(), help="Column names of a file without header.  [default: sentence1,sentence2,label]")
 @click.option("--labels", type=Names(), help="All labels in their order.  [default: numbers by value, else sorted]")
 @click.option("--out", type=click.Path(), help="Folder to write.  [default: here, named after source and settings]")
-@click.option("--num-proc", type=click.IntRange(1), help="Worker threads; the result does not depend on it.  [default: all cores]")
+@click.option(
+    "--num-proc", type=click.IntRange(1), help="Worker threads; the result does not depend on it.  [default: all cores]"
+)
 @click.option("--max-shard-size", type=Size(), default="500MB", show_default=True, help="Size of the Arrow files.")
 @click.option("--overwrite", is_flag=True, help="Replace the dataset at the target, in one step once the new one is complete.")
 @click.option("--dry-run", is_flag=True, help="Check everything, show what would be built, write nothing.")
@@ -55,16 +85,15 @@ def build(source: str | None, **options: Any) -> None:
     SOURCE is a TSV, CSV, JSONL or Parquet file (also .gz, .bz2, .zst), a pattern in quotes, a folder that `datasets` saved, or
     hf:NAME[/CONFIG][:SPLIT]. Without it, the embedded sample is taken.
     """
-    from xlt_augment.cli.report import Screen, json_report, show_plan, show_report
+    from xlt_augment.cli.report import json_report, preparing, progress_bar, show_plan, show_report
     from xlt_augment.materialize.build import plan_build, run_build
     from xlt_augment.resources import resource
 
-    screen = Screen(quiet=options["as_json"])
     if source is None:
         source = str(resource("samples/paraphrase/train-en.tsv"))
-        screen.note("no SOURCE given: taking the embedded sample, English sentence pairs written for XLT")
+        click.echo("no SOURCE given: taking the embedded sample, English sentence pairs written for XLT", err=True)
     settings = _settings(options)
-    with screen.preparing():
+    with preparing():
         reading = {name: options[name] for name in ("text_columns", "label_column", "header", "columns", "labels")}
         plan = plan_build(
             source, _operator(options["method"], settings, options), m=settings["m"], seed=options["seed"],
@@ -73,7 +102,7 @@ def build(source: str | None, **options: Any) -> None:
     if options["dry_run"]:
         show_plan(plan, as_json=options["as_json"])
         return
-    with screen.progress(plan.rows) as progress:
+    with progress_bar(plan.rows) as progress:
         report = run_build(
             plan, overwrite=options["overwrite"], num_proc=options["num_proc"], max_shard_size=options["max_shard_size"],
             progress=progress,

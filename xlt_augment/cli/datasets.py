@@ -22,9 +22,9 @@ def inspect(dataset: str, samples: int, as_json: bool) -> None:
         facts = manifest.to_json() | {"samples": [row._asdict() for row in rows]}
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
-    source, synonyms = manifest.source, manifest.synonyms
+    source, synonyms, size = manifest.source, manifest.synonyms, sum(f.bytes for f in manifest.files)
     pairs = [
-        ("dataset", f"{dataset} ({manifest.format}, {sum(f.bytes for f in manifest.files):,} bytes in {len(manifest.files)} files)"),
+        ("dataset", f"{dataset} ({manifest.format}, {size:,} bytes in {len(manifest.files)} files)"),
         ("source", f"{source['name']}: {source['rows']:,} rows, content sha256 {source['sha256'][:12]}"),
         ("synonyms", f"{synonyms['name']} (sha256 {synonyms['sha256'][:12]})" if synonyms else "none"),
         ("recipe", json.dumps(manifest.recipe, ensure_ascii=False)),

@@ -16,36 +16,26 @@ from xlt_augment.materialize.marks import mark_changes
 from xlt_augment.perturb.augment import augment
 
 
-class Screen:
-    """Notes and progress on standard error; the bar shows on a terminal, and only for work over a second."""
+@contextmanager
+def preparing() -> Iterator[None]:
+    """Say on a terminal, on standard error, that work goes on before there is anything to count."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    click.echo("reading the source and loading the kernels (compiled on first use) ...", err=True, nl=False)
+    try:
+        yield
+    finally:
+        click.echo("\r\033[K", err=True, nl=False)
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
 
-    def note(self, text: str) -> None:
-        """One line for people."""
-        if not self._quiet:
-            click.echo(text, err=True)
+@contextmanager
+def progress_bar(rows: int) -> Iterator[Callable[[int], object]]:
+    """A bar over the dataset's rows on standard error, on a terminal and for work over a second only."""
+    from tqdm import tqdm
 
-    @contextmanager
-    def preparing(self) -> Iterator[None]:
-        """Say on a terminal that work goes on before there is anything to count."""
-        if not sys.stderr.isatty():
-            yield
-            return
-        click.echo("reading the source and loading the kernels (compiled on first use) ...", err=True, nl=False)
-        try:
-            yield
-        finally:
-            click.echo("\r\033[K", err=True, nl=False)
-
-    @contextmanager
-    def progress(self, rows: int) -> Iterator[Callable[[int], object]]:
-        """A bar over the dataset's rows."""
-        from tqdm import tqdm
-
-        with tqdm(total=rows, unit="row", unit_scale=True, disable=None, delay=1, leave=False, file=sys.stderr) as bar:
-            yield bar.update
+    with tqdm(total=rows, unit="row", unit_scale=True, disable=None, delay=1, leave=False, file=sys.stderr) as bar:
+        yield bar.update
 
 
 def show_report(report: Report, plan: Plan) -> None:
@@ -70,7 +60,7 @@ def show_statistics(manifest: Manifest) -> None:
     _line("words", f"{s['words']:,} in the originals, eligible {s['eligible_share']:.1%}")
     of_eligible = f"{s['changed_share_of_eligible']:.1%} of the eligible"
     _line("changed", f"{s['changed_words']:,} words, {s['changed_share']:.1%} of the variants' words, {of_eligible}")
-    _line("unchanged", f"{s['unchanged_variants']:,} variants equal their original; {s['duplicate_variants']:,} repeat an earlier row")
+    _line("repeats", f"{s['unchanged_variants']:,} variants equal their original, {s['duplicate_variants']:,} any earlier row")
     odd = [f"{s[key]:,} {key.replace('_', ' ')}" for key in ("empty_texts", "texts_without_eligible_words") if s[key]]
     if odd:
         _line("note", ", ".join(odd) + ": kept, with unchanged copies")

@@ -6,13 +6,17 @@ import click
 
 from xlt_augment.cli.options import Help
 
+_LOOKUP_EXAMPLES = """Examples:
+xlt-augment synonyms lookup movie good
+xlt-augment synonyms lookup movie --synonyms published.arrow --json"""
+
 
 @click.group()
 def synonyms() -> None:
     """Read, convert and look into synonym sets. A set is an embedded name (default) or a .arrow, .json or .txt file."""
 
 
-@synonyms.command("import", cls=Help, epilog="Examples:\nxlt-augment synonyms import counterfitted_neighbors.json published.arrow")
+@synonyms.command("import", cls=Help, epilog="Examples:\nxlt-augment synonyms import published.json published.arrow")
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
 def import_set(source: str, target: str) -> None:
@@ -56,9 +60,9 @@ def info(source: str, as_json: bool) -> None:
         click.echo(f"{key.replace('_', ' '):<20}{f'{value:,}' if isinstance(value, int) else value}")
 
 
-@synonyms.command(cls=Help, epilog="Examples:\nxlt-augment synonyms lookup movie good\nxlt-augment synonyms lookup movie --synonyms published.arrow")
+@synonyms.command(cls=Help, epilog=_LOOKUP_EXAMPLES)
 @click.argument("words", nargs=-1, required=True)
-@click.option("--synonyms", "source", metavar="NAME|PATH", default="default", show_default=True, help="Synonym set.")
+@click.option("--synonyms", "source", metavar="NAME|PATH", default="default", show_default=True, help="Set to look in.")
 @click.option("--json", "as_json", is_flag=True, help="Print word -> neighbors as JSON.")
 def lookup(words: tuple[str, ...], source: str, as_json: bool) -> None:
     """Show the neighbors of WORDS, nearest first, with distances where the set knows them."""

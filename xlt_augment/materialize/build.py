@@ -174,7 +174,9 @@ def _write(folder: Path, plan: Plan, threads: int, max_shard_size: int, progress
     draft = Manifest(**parts, files=tuple(data_files))
     texts = {
         "state.json": pretty_json(_state(data_files, logical_hash)),
-        "dataset_info.json": pretty_json({"description": "", "citation": "", "homepage": "", "license": "", "features": features}),
+        "dataset_info.json": pretty_json(
+            dict.fromkeys(("description", "citation", "homepage", "license"), "") | {"features": features}
+        ),
         "README.md": dataset_card(draft, folder, plan.corpus.columns.text).encode(),
     }
     for name, content in texts.items():

@@ -23,9 +23,9 @@ def dataset_card(manifest: Manifest, folder: Path, text_columns: Sequence[str]) 
         "configs:\n- config_name: default\n  data_files: data-*.arrow",
         "---",
         f"# {_title(manifest)}",
-        f"{statistics['source_rows']:,} source rows, each as it was (variant 0) and in {recipe['m']} perturbed variants of {names}. "
-        "Row `source_id * (m + 1) + variant` is a direct address. Text and labels are those of the source, under its licence.",
-        "```python\nfrom datasets import load_from_disk\n\nrows = load_from_disk(\"PATH/OF/THIS/FOLDER\")\n```",
+        f"{statistics['source_rows']:,} source rows, each as it was (variant 0) and in {recipe['m']} perturbed variants of "
+        f"{names}. Row `source_id * (m + 1) + variant` is a direct address. The texts keep the licence of the source.",
+        '```python\nfrom datasets import load_from_disk\n\nrows = load_from_disk("PATH/OF/THIS/FOLDER")\n```',
         "## Recipe",
         *[f"- {key}: `{json.dumps(value, ensure_ascii=False)}`" for key, value in recipe.items()],
         f"- synonym set: {synonyms}",

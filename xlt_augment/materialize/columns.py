@@ -26,9 +26,7 @@ class Columns:
 
     def arrange(self, batch: pa.RecordBatch, labels: pa.Array | None) -> pa.RecordBatch:
         """The batch with the columns of `fields`; `labels` [rows] stands in the place of the label column."""
-        arrays = [
-            labels if f.name == "label" and self.label is not None else batch[f.name].cast(f.type) for f in self.fields
-        ]
+        arrays = [labels if f.name == "label" and self.label is not None else batch[f.name].cast(f.type) for f in self.fields]
         return pa.RecordBatch.from_arrays(arrays, names=[f.name for f in self.fields])
 
     def check_texts(self, chunk: Chunk) -> None:
@@ -45,9 +43,7 @@ class Columns:
                 )
 
 
-def choose_columns(
-    source: str, chunk: Chunk, text_columns: Sequence[str] | None, label_column: str | None
-) -> Columns:
+def choose_columns(source: str, chunk: Chunk, text_columns: Sequence[str] | None, label_column: str | None) -> Columns:
     """Columns by the caller's names, else the usual ones of the field. Raises UsageError for names that the source lacks,
     SourceError for columns that cannot be carried through."""
     schema = chunk.batch.schema
@@ -58,8 +54,8 @@ def choose_columns(
         if field.name in OUR_COLUMNS or field.name == "label":
             raise SourceError(
                 f"reading {source}",
-                found=f"a column {field.name!r} beside the {'label column ' + repr(label) if field.name == 'label' else 'texts'}",
-                expected=f"no column of the source named like one of ours ({', '.join(('label', *OUR_COLUMNS))})",
+                found=f"a column {field.name!r} that is to be carried through",
+                expected=f"no such column named like one of ours ({', '.join(('label', *OUR_COLUMNS))})",
                 remedy="Rename or drop that column",
             )
         try:
@@ -103,7 +99,7 @@ def _label(source: str, schema: pa.Schema, text: tuple[str, ...], wanted: str | 
     if wanted is None:
         return "label" if "label" in schema.names and "label" not in text else None
     if wanted in text:
-        raise UsageError("reading --label-column", found=f"the text column {wanted!r}", expected="another", remedy="Name another")
+        raise UsageError("reading --label-column", found=f"the text column {wanted!r}", expected="another", remedy="Drop one")
     if wanted:
         _require(source, schema, wanted, "--label-column")
     return wanted or None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -123,7 +123,7 @@ def _labels(source: Source, column: str | None, declared: Sequence[str] | None) 
     if column is None:
         if declared is not None:
             raise UsageError(
-                f"reading --labels of {source.name}", found="no label column", expected="one", remedy="Name it with --label-column"
+                f"reading --labels of {source.name}", found="no label column", expected="one", remedy="Name it: --label-column"
             )
         return None
     return Labels(column, declared, source.features.get(column, {}).get("names"))
@@ -141,7 +141,7 @@ def _refuse_numbers(chunk: Chunk, text: Sequence[str]) -> None:
             )
 
 
-def _refuse_header(chunk: Chunk, reader: Labels) -> None:
+def _refuse_header(chunk: Chunk, reader: Labels) -> NoReturn:
     raise SourceError(
         f"reading {chunk.locate(0)}",
         found=f"the label {reader.first!r}, which no other row has",

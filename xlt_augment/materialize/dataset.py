@@ -64,12 +64,17 @@ class AugmentedDataset:
         def texts(row: int) -> dict[str, str]:
             return {name: table[name][row].as_py() for name in text}
 
-        originals = [int(source[row]) * (int(recipe["m"]) + 1) for row in rows]
-        label = table["label"] if "label" in table.column_names else None
+        m, labels = int(recipe["m"]), table["label"].to_pylist() if "label" in table.column_names else None
         return [
-            Sample(int(source[r]), int(table["variant"][int(r)].as_py()), label[int(r)].as_py() if label else None, texts(o), texts(int(r)))
-            for o, r in zip(originals, rows)
-        ]  # fmt: skip
+            Sample(
+                source_id=int(source[row]),
+                variant=int(row - source[row] * (m + 1)),
+                label=labels[row] if labels else None,
+                before=texts(int(source[row]) * (m + 1)),
+                after=texts(row),
+            )
+            for row in rows.tolist()
+        ]
 
 
 def read_shard(path: Path) -> Iterator[pa.RecordBatch]:

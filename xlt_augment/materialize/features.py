@@ -47,5 +47,3 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     if pt.is_binary_view(kind):
         return pa.binary()
     return kind
-
-

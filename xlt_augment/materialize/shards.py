@@ -31,6 +31,20 @@ class _HashingFile:
         return self._digest.hexdigest()
 
 
+class _Shard:
+    """One file being written."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path, self.rows = path, 0
+        self.file = _HashingFile(path.open("wb"))
+        self.writer = pa.ipc.new_stream(pa.PythonFile(self.file, mode="w"), schema)
+
+    def finish(self) -> FileEntry:
+        self.writer.close()
+        self.file.close()
+        return FileEntry(self.path.name, self.file.bytes, self.rows, self.file.hexdigest())
+
+
 class ShardWriter:
     """Writes record batches into `data-K-of-N.arrow` files of about `max_bytes` each; use it as a context manager.
 
@@ -41,49 +55,36 @@ class ShardWriter:
     def __init__(self, folder: Path, schema: pa.Schema, max_bytes: int) -> None:
         self._folder, self._schema, self._max_bytes = folder, schema, max_bytes
         self._done: list[FileEntry] = []
-        self._file: _HashingFile | None = None
-        self._writer: pa.RecordBatchStreamWriter | None = None
-        self._rows = 0
+        self._shard: _Shard | None = None
 
     def __enter__(self) -> "ShardWriter":
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._shard is not None:
+            self._shard.file.close()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows. Raises OSError, for example when the disk is full."""
         start = 0
         while start < batch.num_rows:
-            if self._writer is None or self._file is None:
-                self._open()
-            assert self._writer is not None and self._file is not None  # for mypy: _open has set both
+            shard = self._shard = self._shard or _Shard(self._folder / f"data-{len(self._done):05d}.partial", self._schema)
             mean = max(1, batch.nbytes // batch.num_rows)
-            part = batch.slice(start, max(1, (self._max_bytes - self._file.bytes) // mean))
-            self._writer.write_batch(part)
-            self._rows += part.num_rows
+            part = batch.slice(start, max(1, (self._max_bytes - shard.file.bytes) // mean))
+            shard.writer.write_batch(part)
+            shard.rows += part.num_rows
             start += part.num_rows
-            if self._file.bytes + mean > self._max_bytes:
-                self._close()
+            if shard.file.bytes + mean > self._max_bytes:
+                self._finish()
 
-    def _open(self) -> None:
-        path = self._folder / f"data-{len(self._done):05d}.partial"
-        self._file = _HashingFile(path.open("wb"))
-        self._writer = pa.ipc.new_stream(pa.PythonFile(self._file, mode="w"), self._schema)
-        self._rows = 0
-
-    def _close(self) -> None:
-        if self._writer is not None and self._file is not None:
-            self._writer.close()
-            self._file.close()
-            name = f"data-{len(self._done):05d}.partial"
-            self._done.append(FileEntry(name, self._file.bytes, self._rows, self._file.hexdigest()))
-        self._writer = self._file = None
+    def _finish(self) -> None:
+        if self._shard is not None:
+            self._done.append(self._shard.finish())
+        self._shard = None
 
     def files(self) -> list[FileEntry]:
         """Finish the last shard and give all their final names."""
-        self._close()
+        self._finish()
         named = []
         for k, entry in enumerate(self._done):
             name = f"data-{k:05d}-of-{len(self._done):05d}.arrow"

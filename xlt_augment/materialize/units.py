@@ -60,7 +60,7 @@ def _result(unit: Unit, part: Part, perturbed: dict[str, Perturbed]) -> Result:
     rest = [name for name in unit.batch.schema.names if name not in perturbed]
     arrays: dict[str, pa.Array] = {name: p.texts.to_arrow() for name, p in perturbed.items()}
     arrays |= {name: unit.batch[name].take(pa.array(source)) for name in rest}
-    changed = np.sum([p.changed for p in perturbed.values()], axis=0, dtype=np.int32)
+    changed: np.ndarray = sum((p.changed for p in perturbed.values()), np.zeros(n * width, np.int32))
     arrays["source_id"] = pa.array(unit.first_id + source)
     arrays["variant"] = pa.array(np.tile(np.arange(part.first, part.stop, dtype=np.int16), n))
     arrays["changed"] = pa.array(changed)

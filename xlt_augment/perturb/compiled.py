@@ -26,6 +26,6 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     function.__qualname__ += "_" + _DIGEST
     try:
-        return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+        return njit(cache=True, nogil=True)(function)
     except RuntimeError:  # no folder that could hold the cache: compile in every process
-        return njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return njit(nogil=True)(function)

@@ -14,24 +14,32 @@ _V = np.uint64(0xD1B54A32D192ED03)
 
 
 @compiled
-def variant_key(seed, column, source_id, variant):
+def variant_key(seed: np.uint64, column: np.uint64, source_id: int, variant: int) -> np.uint64:
     row = mix(mix(seed + _G) ^ mix(column + np.uint64(source_id) * _G))
     return mix(row + np.uint64(variant) * _V)
 
 
 @compiled
-def draw(key, position):
+def draw(key: np.uint64, position: int) -> np.uint64:
     return mix(key + np.uint64(position) * _G)
 
 
 @compiled
-def _mark(signature, row, column, position, h):
+def _mark(signature: np.ndarray, row: int, column: np.uint64, position: int, h: np.uint64) -> None:
     # Order-free, so columns may add theirs one after the other.
     signature[row] += mix(h ^ mix(column + np.uint64(position) * _G))
 
 
 @compiled
-def growth(entries, starts, stops, nb_first, form_offsets, n_neighbors, styles):
+def growth(
+    entries: np.ndarray,
+    starts: np.ndarray,
+    stops: np.ndarray,
+    nb_first: np.ndarray,
+    form_offsets: np.ndarray,
+    n_neighbors: int,
+    styles: np.ndarray,
+) -> int:
     """Bytes that one variant of all texts can gain at most when every word takes its longest neighbor."""
     total = 0
     for k in range(entries.size):
@@ -46,9 +54,28 @@ def growth(entries, starts, stops, nb_first, form_offsets, n_neighbors, styles):
 
 @compiled
 def substitute(
-    data, offsets, first, starts, stops, entries, styles, nb_first, forms, form_offsets, n_neighbors,
-    threshold, uniform, seed, column, first_id, v0, v1, out, changed, signature,
-):  # fmt: skip
+    data: np.ndarray,
+    offsets: np.ndarray,
+    first: np.ndarray,
+    starts: np.ndarray,
+    stops: np.ndarray,
+    entries: np.ndarray,
+    styles: np.ndarray,
+    nb_first: np.ndarray,
+    forms: np.ndarray,
+    form_offsets: np.ndarray,
+    n_neighbors: int,
+    threshold: np.uint64,
+    uniform: int,
+    seed: np.uint64,
+    column: np.uint64,
+    first_id: int,
+    v0: int,
+    v1: int,
+    out: np.ndarray,
+    changed: np.ndarray,
+    signature: np.ndarray,
+) -> np.ndarray:
     """Variants v0 <= v < v1 of every text into `out`, ordered by (text, variant); returns their offsets."""
     out_offsets = np.zeros((offsets.size - 1) * (v1 - v0) + 1, np.int64)
     o = row = 0
@@ -82,8 +109,22 @@ def substitute(
 
 @compiled
 def swap(
-    data, offsets, first, starts, stops, fixed, threshold, seed, column, first_id, v0, v1, out, changed, signature
-):  # fmt: skip
+    data: np.ndarray,
+    offsets: np.ndarray,
+    first: np.ndarray,
+    starts: np.ndarray,
+    stops: np.ndarray,
+    fixed: np.ndarray,
+    threshold: np.uint64,
+    seed: np.uint64,
+    column: np.uint64,
+    first_id: int,
+    v0: int,
+    v1: int,
+    out: np.ndarray,
+    changed: np.ndarray,
+    signature: np.ndarray,
+) -> np.ndarray:
     """Like `substitute`, but words change places with their right neighbours; `fixed` words stay where they are."""
     out_offsets = np.zeros((offsets.size - 1) * (v1 - v0) + 1, np.int64)
     o = row = 0

@@ -18,7 +18,7 @@ _FINAL_SIGMA, _SIGMA = 0x3C2, 0x3A3
 
 
 @compiled
-def build_index(data, offsets, members):
+def build_index(data: np.ndarray, offsets: np.ndarray, members: np.ndarray) -> np.ndarray:
     """Open-addressing table over the words `members` of (data, offsets); -1 marks an empty slot."""
     size = 8
     while size < 2 * members.size:
@@ -33,7 +33,7 @@ def build_index(data, offsets, members):
 
 
 @compiled
-def _find(slots, key_data, key_offsets, data, start, stop):
+def _find(slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray, data: np.ndarray, start: int, stop: int) -> int:
     last = np.uint64(slots.size - 1)
     slot = hash_bytes(data, start, stop) & last
     while slots[slot] >= 0:
@@ -45,7 +45,7 @@ def _find(slots, key_data, key_offsets, data, start, stop):
 
 
 @compiled
-def _decode(data, i):
+def _decode(data: np.ndarray, i: int) -> tuple[int, int]:
     """Code point at byte i of valid UTF-8, and its length in bytes."""
     b = np.int64(data[i])
     if b < 0x80:
@@ -59,7 +59,7 @@ def _decode(data, i):
 
 
 @compiled
-def _encode(out, i, c):
+def _encode(out: np.ndarray, i: int, c: int) -> int:
     """Write code point c at byte i; returns the byte after it."""
     if c < 0x80:
         out[i] = c
@@ -81,7 +81,7 @@ def _encode(out, i, c):
 
 
 @compiled
-def _next_word(data, i, end, classes, space):
+def _next_word(data: np.ndarray, i: int, end: int, classes: np.ndarray, space: bool) -> tuple[int, int]:
     """Byte range of the first word at or after i; (end, end) when there is none."""
     if space:
         while i < end and data[i] == 32:
@@ -114,7 +114,9 @@ def _next_word(data, i, end, classes, space):
 
 
 @compiled
-def find_words(data, offsets, classes, space):
+def find_words(
+    data: np.ndarray, offsets: np.ndarray, classes: np.ndarray, space: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Byte ranges of all words; words of text t are first[t]:first[t + 1]."""
     n = offsets.size - 1
     limit = (offsets[n] - offsets[0] + n) // 2 + 1
@@ -132,7 +134,7 @@ def find_words(data, offsets, classes, space):
 
 
 @compiled
-def _style(data, start, stop, classes):
+def _style(data: np.ndarray, start: int, stop: int, classes: np.ndarray) -> int:
     """TITLE: the first character alone is upper case; UPPERCASE: at least two are and none is lower case; else PLAIN."""
     upper = lower = 0
     starts_upper = False
@@ -151,7 +153,7 @@ def _style(data, start, stop, classes):
 
 
 @compiled
-def _lower_into(scratch, data, start, stop, lower, classes):
+def _lower_into(scratch: np.ndarray, data: np.ndarray, start: int, stop: int, lower: np.ndarray, classes: np.ndarray) -> int:
     """Lower case of a word by the table's simple mappings, with the Greek final sigma; returns its length in bytes."""
     i, o, before = start, 0, 0
     while i < stop:
@@ -169,7 +171,9 @@ def _lower_into(scratch, data, start, stop, lower, classes):
 
 
 @compiled
-def lower_words(data, starts, stops, lower, classes):
+def lower_words(
+    data: np.ndarray, starts: np.ndarray, stops: np.ndarray, lower: np.ndarray, classes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The lower-cased words, as (data, offsets)."""
     out = np.empty(2 * np.sum(stops - starts) + 8, np.uint8)  # lower case lengthens no character beyond 3/2 of its bytes
     offsets = np.zeros(starts.size + 1, np.int64)
@@ -179,7 +183,18 @@ def lower_words(data, starts, stops, lower, classes):
 
 
 @compiled
-def find_entries(data, first, starts, stops, classes, lower, case, slots, key_data, key_offsets):
+def find_entries(
+    data: np.ndarray,
+    first: np.ndarray,
+    starts: np.ndarray,
+    stops: np.ndarray,
+    classes: np.ndarray,
+    lower: np.ndarray,
+    case: int,
+    slots: np.ndarray,
+    key_data: np.ndarray,
+    key_offsets: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Entry of the synonym set for every word (-1: none) and the style that its replacement takes."""
     entries = np.empty(starts.size, np.int32)
     styles = np.zeros(starts.size, np.uint8)
@@ -202,7 +217,7 @@ def find_entries(data, first, starts, stops, classes, lower, case, slots, key_da
 
 
 @compiled
-def gather(data, starts, stops):
+def gather(data: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The byte ranges copied behind each other, as (data, offsets)."""
     offsets = np.zeros(starts.size + 1, np.int64)
     for k in range(starts.size):

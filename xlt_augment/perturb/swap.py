@@ -47,9 +47,7 @@ class Swap:
         room = check_room(int(texts.offsets[-1] - texts.offsets[0]) * (stop - first))
         out, changed = np.empty(room, np.uint8), np.zeros(n * (stop - first), np.int32)
         signature = np.zeros(n * (stop - first), np.uint64)
-        offsets = kernel.swap(
-            *texts, *words, fixed, threshold(self.p), *stream.keys(), first, stop, out, changed, signature
-        )
+        offsets = kernel.swap(*texts, *words, fixed, threshold(self.p), *stream.keys(), first, stop, out, changed, signature)
         counts = np.diff(words.first)
         return Perturbed(Texts(out, offsets), changed, signature, counts, _movable(words.first, fixed))
 

@@ -24,7 +24,7 @@ def open_source(spec: str | Path, layout: Layout) -> Source:
     path = Path(text)
     if path.is_dir():
         return _open_folder(path)
-    files = (path,) if path.exists() else tuple(Path(p) for p in sorted(glob.glob(text, recursive=True)))
+    files = (path,) if path.exists() else tuple(Path(p) for p in sorted(glob.glob(text, recursive=True)))  # noqa: PTH207 - absolute patterns too
     if not files:
         found = "no file that matches" if glob.has_magic(text) else "no such file or folder"
         raise SourceError(f"opening {text}", found=found, expected="a corpus", remedy="Check the path, from this folder")

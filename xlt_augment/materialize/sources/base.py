@@ -47,7 +47,7 @@ class Layout:
     def __post_init__(self) -> None:
         if self.header and self.columns:
             raise UsageError(
-                "reading --columns", found="--header as well", expected="names only for a file without header", remedy="Drop one"
+                "reading --columns", found="--header too", expected="names only for a file without header", remedy="Drop one"
             )
         if self.columns is not None:
             check_names(self.columns, "--columns", UsageError)
@@ -78,10 +78,10 @@ class Layout:
 
 def check_names(names: tuple[str, ...], where: str, error: type[SourceError] | type[UsageError]) -> tuple[str, ...]:
     """`names` again. Raises `error` when one is empty or stands twice."""
-    bad = next((name for k, name in enumerate(names) if not name.strip() or name in names[:k]), None)
-    if bad is not None or not names:
-        found = "no name" if not names else "an empty column name" if not bad.strip() else f"the column name {bad!r} twice"
-        raise error(f"reading {where}", found=found, expected="a name for each column, all different", remedy="Rename it")
+    bad = [name for k, name in enumerate(names) if not name.strip() or name in names[:k]]
+    if bad or not names:
+        found = "no name" if not names else f"the name {bad[0]!r} twice" if bad[0].strip() else "an empty name"
+        raise error(f"reading {where}", found=found, expected="names that are all different", remedy="Rename it")
     return names
 
 
@@ -99,7 +99,7 @@ def unreadable(path: Path, error: Exception) -> SourceError:
     """The error for a file that cannot be opened or decoded at all."""
     reason = str(getattr(error, "strerror", "") or error or type(error).__name__).splitlines()[0]
     return SourceError(
-        f"reading {path}", found=reason, expected="a readable, complete file", remedy="Check the path, the permissions and the copy"
+        f"reading {path}", found=reason, expected="a readable, complete file", remedy="Check path, permissions and copy"
     )
 
 

@@ -96,4 +96,5 @@ def _fits(values: list[Any], kind: pa.DataType | None) -> bool:
 
 def _mixed(where: str, found: str) -> SourceError:
     expected = "values of one type in each column, text that UTF-8 can hold and numbers of at most 64 bits"
-    return SourceError(f"reading {where}", found=found.encode("utf-8", "backslashreplace").decode(), expected=expected, remedy="Repair that line")
+    printable = found.encode("utf-8", "backslashreplace").decode()
+    return SourceError(f"reading {where}", found=printable, expected=expected, remedy="Repair that line")

@@ -141,7 +141,7 @@ def _load(spec: str, path: str) -> Any:
             f"reading {spec}", found="no package datasets", expected="it installed", remedy="Run: pip install 'xlt[hf]'"
         ) from error
     name, _, config = path.rpartition("/")
-    tries = [(path, None)] if not name or path.count("/") < 2 or Path(path).exists() else []
+    tries: list[tuple[str, str | None]] = [(path, None)] if not name or path.count("/") < 2 or Path(path).exists() else []
     tries += [(name, config)] if name and config else []
     reasons = []
     for candidate, configuration in tries:
