@@ -17,6 +17,7 @@ from xlt_augment.content_hash import BLOCK_ROWS, ContentHasher, type_name
 from xlt_augment.errors import UsageError
 from xlt_augment.materialize.card import dataset_card
 from xlt_augment.materialize.corpus import Corpus, open_corpus
+from xlt_augment.materialize.dataset import OURS
 from xlt_augment.materialize.features import feature_of
 from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest, software_versions
 from xlt_augment.materialize.publish import check_target, new_folder
@@ -30,7 +31,6 @@ from xlt_augment.perturb.rng import check_seed
 from xlt_augment.perturb.substitute import Substitute
 
 DEFAULT_SHARD_BYTES = 500 << 20
-_OURS = (("source_id", pa.int64()), ("variant", pa.int16()), ("changed", pa.int32()))
 Progress = Callable[[int], object]  # called with the number of source rows that were finished
 
 
@@ -151,7 +151,7 @@ def _existing(target: Path, digest: str) -> Manifest | None:
 
 def _write(folder: Path, plan: Plan, threads: int, max_shard_size: int, progress: Progress) -> Manifest:
     m, text = int(plan.recipe["m"]), plan.corpus.columns.text
-    features = plan.corpus.features() | {name: feature_of(kind) for name, kind in _OURS}
+    features = plan.corpus.features() | {name: feature_of(kind) for name, kind in OURS}
     schema = _schema(plan.corpus.columns.fields, features)
     hasher, statistics = dataset_hasher(schema, m), Statistics(m)
 
@@ -188,7 +188,7 @@ def _write(folder: Path, plan: Plan, threads: int, max_shard_size: int, progress
 
 
 def _schema(fields: Sequence[pa.Field], features: dict[str, Any]) -> pa.Schema:
-    kinds = [(f.name, f.type) for f in fields] + list(_OURS)
+    kinds = [(f.name, f.type) for f in fields] + list(OURS)
     return pa.schema(kinds, metadata={"huggingface": json.dumps({"info": {"features": features}})})
 
 

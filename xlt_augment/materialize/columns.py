@@ -8,10 +8,11 @@ import pyarrow.compute as pc
 
 from xlt_augment.content_hash import is_text, type_name
 from xlt_augment.errors import SourceError, UsageError
+from xlt_augment.materialize.dataset import OURS
 from xlt_augment.materialize.features import feature_of, plain_type
 from xlt_augment.materialize.sources import Chunk
 
-OUR_COLUMNS = ("source_id", "variant", "changed")
+OUR_COLUMNS = tuple(name for name, _ in OURS)
 _USUAL_TEXTS = (("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2"), ("question", "sentence"),
                 ("text",), ("sentence",))  # fmt: skip
 
@@ -51,7 +52,7 @@ def choose_columns(source: str, chunk: Chunk, text_columns: Sequence[str] | None
     label = _label(source, schema, text, label_column)
     others = [f for f in schema if f.name not in text and f.name != label]
     for field in others:
-        if field.name in OUR_COLUMNS or field.name == "label":
+        if field.name in OUR_COLUMNS or (label and field.name == "label"):
             raise SourceError(
                 f"reading {source}",
                 found=f"a column {field.name!r} that is to be carried through",

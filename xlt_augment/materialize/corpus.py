@@ -50,7 +50,7 @@ class Corpus:
 
         Raises SourceError when the source is no longer what was checked.
         """
-        hasher = source_hasher(self.columns.fields)
+        hasher = source_hasher(self.columns.fields, labelled=self.labels is not None)
         names = pa.array(self.label_names or (), pa.string())
         for chunk in self.source.chunks():
             labels = self.labels.strings(chunk) if self.labels else None
@@ -72,9 +72,9 @@ class Corpus:
         return found | ({"label": class_label(self.label_names)} if self.label_names else {})
 
 
-def source_hasher(fields: Sequence[pa.Field]) -> ContentHasher:
-    """Hasher of a source's values; the label counts as its class name."""
-    return ContentHasher([(f.name, "class_label" if f.name == "label" else type_name(f.type)) for f in fields])
+def source_hasher(fields: Sequence[pa.Field], *, labelled: bool) -> ContentHasher:
+    """Hasher of a source's values; with `labelled` the column `label` counts as its class name."""
+    return ContentHasher([(f.name, "class_label" if labelled and f.name == "label" else type_name(f.type)) for f in fields])
 
 
 def source_sha256(hasher: ContentHasher, label_names: Sequence[str] | None) -> str:
@@ -104,7 +104,7 @@ def open_corpus(
     reader = _labels(source, chosen.label, labels)
     if not text_columns:
         _refuse_numbers(head, chosen.text)
-    hasher, n_bytes = source_hasher(chosen.fields), 0
+    hasher, n_bytes = source_hasher(chosen.fields, labelled=reader is not None), 0
     for chunk in chain([head], chunks):
         chosen.check_texts(chunk)
         batch = chosen.arrange(chunk.batch, reader.count(chunk) if reader else None)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from xlt_augment.errors import DatasetError
 from xlt_augment.materialize.manifest import Manifest
 
+OURS = (("source_id", pa.int64()), ("variant", pa.int16()), ("changed", pa.int32()))  # our columns, behind the source's
 _LOOKED_AT = 65_536  # rows that samples are chosen from
 
 
@@ -39,7 +40,9 @@ class AugmentedDataset:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All record batches in order, memory-mapped. Raises DatasetError for a file that is not readable."""
         for entry in self.manifest.data_files:
-            yield from read_shard(self.path / entry.path)
+            for batch in read_shard(self.path / entry.path):
+                check_schema(self.path / entry.path, batch.schema, self.manifest)
+                yield batch
 
     def head(self, rows: int) -> pa.Table:
         """The first rows as a table."""
@@ -75,6 +78,19 @@ class AugmentedDataset:
             )
             for row in rows.tolist()
         ]
+
+
+def check_schema(path: Path, schema: pa.Schema, manifest: Manifest) -> None:
+    """Raises DatasetError when a file lacks a text column or one of ours, or holds it in another type."""
+    wanted = [pa.field(name, pa.string()) for name in manifest.recipe["text_columns"]] + [pa.field(*our) for our in OURS]
+    missing = [f"{f.name}: {f.type}" for f in wanted if f.name not in schema.names or schema.field(f.name).type != f.type]
+    if missing or b"huggingface" not in (schema.metadata or {}):
+        raise DatasetError(
+            f"reading {path}",
+            found=f"the columns {', '.join(f'{f.name}: {f.type}' for f in schema)}",
+            expected=f"{', '.join(missing)} among them" if missing else "a schema that names its features",
+            remedy="Fetch or build the dataset again",
+        )
 
 
 def read_shard(path: Path) -> Iterator[pa.RecordBatch]:

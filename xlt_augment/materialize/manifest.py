@@ -74,15 +74,32 @@ class Manifest:
             body = json.loads(content)
             stated = body.pop("manifest_sha256")
             entries = tuple(FileEntry(**entry) for entry in body.pop("files"))
-            if (newer := body["format"]) != DATASET_FORMAT and re.fullmatch(r"xlt-dataset/\d+", str(newer)):
-                raise _damaged(path, f"the format {newer}", DATASET_FORMAT, "Update xlt")
+            if body["format"] != DATASET_FORMAT:
+                raise _damaged(path, f"the format {body['format']}", DATASET_FORMAT, "Update xlt")
             manifest = cls(files=entries, **body)
             intact = manifest.to_bytes() == content and manifest.to_json()["manifest_sha256"] == stated
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _damaged(path, "no manifest", "the JSON that xlt-augment wrote") from error
-        if not intact or not all(_is_plain(entry) for entry in entries):
+        if not intact or not _has_shape(manifest):
             raise _damaged(path, "a changed manifest", f"one with sha256 {str(stated)[:12]}")
         return manifest
+
+
+def _has_shape(manifest: Manifest) -> bool:
+    """Whether what the readers rely on is there, so that a hostile manifest cannot lead them astray."""
+    recipe, source, statistics = manifest.recipe, manifest.source, manifest.statistics
+    if not all(isinstance(part, dict) for part in (recipe, source, statistics, manifest.software)):
+        return False
+    numbers = (recipe.get("m"), recipe.get("seed"), source.get("rows"), statistics.get("rows"))
+    texts = (recipe.get("words"), recipe.get("method"), source.get("name"), source.get("sha256"), manifest.logical_hash)
+    columns = recipe.get("text_columns")
+    return (
+        all(type(number) is int and number >= 0 for number in numbers)
+        and all(isinstance(text, str) for text in texts)
+        and isinstance(columns, list)
+        and all(isinstance(name, str) for name in columns)
+        and all(_is_plain(entry) for entry in manifest.files)
+    )
 
 
 def _is_plain(entry: FileEntry) -> bool:

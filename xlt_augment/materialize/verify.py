@@ -11,12 +11,12 @@ import pyarrow as pa
 from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import DatasetError
 from xlt_augment.materialize.build import dataset_hasher
+from xlt_augment.materialize.columns import OUR_COLUMNS
 from xlt_augment.materialize.corpus import source_hasher, source_sha256
-from xlt_augment.materialize.dataset import read_shard
+from xlt_augment.materialize.dataset import check_schema, read_shard
 from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest
 
 _REMEDY = "Fetch or build the dataset again"
-_OURS = ("source_id", "variant", "changed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +60,9 @@ def _check_rows(folder: Path, manifest: Manifest) -> None:
     row = 0
     for path, batch in _all_batches(folder, manifest):
         if schema is None:
-            schema = batch.schema
-            whole, originals = dataset_hasher(schema, m), source_hasher([f for f in schema if f.name not in _OURS])
-            names = _label_names(schema)
+            check_schema(path, schema := batch.schema, manifest)
+            names, sources = _label_names(schema), [f for f in schema if f.name not in OUR_COLUMNS]
+            whole, originals = dataset_hasher(schema, m), source_hasher(sources, labelled=names is not None)
         if batch.schema != schema:
             raise _wrong(path, "other columns than in the first file", "one schema")
         index = np.arange(row, row + batch.num_rows)
@@ -101,7 +101,7 @@ def _label_names(schema: pa.Schema) -> list[str] | None:
 def _originals(batch: pa.RecordBatch, row: int, m: int, names: list[str] | None) -> pa.RecordBatch:
     """The rows with variant 0, as the source's hash sees them: without our columns, the label by its class name."""
     rows = pa.array(np.arange(-row % (m + 1), batch.num_rows, m + 1))
-    taken = batch.drop_columns(list(_OURS)).take(rows)
+    taken = batch.drop_columns(list(OUR_COLUMNS)).take(rows)
     if names is None:
         return taken
     labels = pa.array(names, pa.string()).take(taken["label"])

@@ -67,7 +67,7 @@ def read_arrow(path: Path) -> Loaded:
         _refuse(path, f"no readable synonym set ({_first_line(error)})", "an Arrow stream written by xlt-augment", remedy)
     if columns_differ:
         _refuse(path, f"the columns {', '.join(table.schema.names)}", f"{', '.join(SCHEMA.names)}", remedy)
-    if (found := table_sha256(checked_table(table, path.stem))) != stated:
+    if (found := table_sha256(checked_table(table, str(path)))) != stated:
         _refuse(path, f"content with sha256 {found[:12]}", f"{str(stated)[:12]}, as its metadata says", remedy)
     return Loaded(table, path.stem, made)
 
@@ -108,7 +108,7 @@ def _read_groups(path: Path) -> Loaded:
 def _from_mapping(path: Path, mapping: dict[str, list[str]]) -> Loaded:
     made = {"from": path.name, "from_sha256": sha256_file(path)}
     try:
-        return Loaded(checked_table(table_from_mapping(mapping), path.stem), path.stem, made)
+        return Loaded(checked_table(table_from_mapping(mapping), str(path)), path.stem, made)
     except UnicodeEncodeError as error:
         _refuse(path, f"half of a surrogate pair in {error.object!r}", "words that UTF-8 can hold", "Repair that word")
 

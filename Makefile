@@ -1,0 +1,43 @@
+# README's two commands are `make demo` and `make test`. Each sets up what it needs in .venv, from a Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DEMO := build/demo
+
+.PHONY: demo test check bench soak docs clean
+
+demo: .venv/base
+	rm -rf $(DEMO)
+	$(BIN)/xlt-augment build --m 10 --p 0.1 --out $(DEMO)
+	$(BIN)/xlt-augment verify $(DEMO)
+
+test: .venv/dev check
+	$(BIN)/python -m pytest -n 2
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/dev
+	$(BIN)/python benchmarks/build.py
+
+# The long forms: every hypothesis property on many more examples.
+soak: .venv/dev
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 --timeout 3600
+
+# docs/commands.md is generated from the help texts; a test compares it.
+docs: .venv/dev
+	$(BIN)/python -m tests.contract.command_docs > docs/commands.md
+
+.venv/base: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/dev: .venv/base
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist

@@ -1,0 +1,40 @@
+"""Run the commands as a user does: in a process of their own, or in this one where many cases are run."""
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from xlt_augment.cli.main import main
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+
+
+class Outcome(NamedTuple):
+    """Exit code and what was printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_command(*args: object, cwd: Path | None = None, env: dict[str, str] | None = None) -> Outcome:
+    """Run `args[0]` of this environment, with the rest as arguments, in a process of its own."""
+    command = [str(SCRIPTS / str(args[0])), *map(str, args[1:])]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=240, check=False)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def run_here(capsys: pytest.CaptureFixture[str], *args: object) -> Outcome:
+    """Run `xlt-augment` with these arguments in this process."""
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["xlt-augment", *map(str, args)])
+        with pytest.raises(SystemExit) as end:
+            main()
+    printed = capsys.readouterr()
+    code = end.value.code
+    return Outcome(code if isinstance(code, int) else 0, printed.out, printed.err)
