@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from xlt_augment.arrays import bool_numpy
 from xlt_augment.canonical import sha256_json
 
 BLOCK_ROWS = 65_536  # source rows a block
@@ -73,8 +74,12 @@ class _Column:
             array = array.storage
         if pt.is_dictionary(array.type):
             array = array.dictionary_decode()
+        if pt.is_string_view(array.type) or pt.is_binary_view(array.type):
+            array = array.cast(pa.large_binary())
+        if pt.is_map(array.type):
+            array = array.cast(pa.list_(pa.struct([array.type.key_field, array.type.item_field])))
         if array.null_count and not pt.is_null(array.type):
-            where = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)) + self.count
+            where = np.flatnonzero(bool_numpy(array.is_null())) + self.count
             self.nulls.update(where.astype("<i8").data)
         self.count += len(array)
         if array.null_count:
@@ -92,8 +97,6 @@ class _Column:
             self.data.update(_fixed(array.cast(pa.uint8()) if pt.is_boolean(array.type) else array))
 
     def _update_bytes(self, array: pa.Array) -> None:
-        if pt.is_string_view(array.type) or pt.is_binary_view(array.type):
-            array = array.cast(pa.large_binary())
         width = np.int64 if pt.is_large_string(array.type) or pt.is_large_binary(array.type) else np.int32
         _, offsets, data = array.buffers()
         cuts = np.frombuffer(offsets, width)[array.offset : array.offset + len(array) + 1]

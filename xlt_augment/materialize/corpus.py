@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xlt_augment.arrays import string_array
 from xlt_augment.canonical import sha256_file
 from xlt_augment.content_hash import ContentHasher, type_name
 from xlt_augment.errors import SourceError, UsageError
@@ -51,7 +52,7 @@ class Corpus:
         Raises SourceError when the source is no longer what was checked.
         """
         hasher = source_hasher(self.columns.fields, labelled=self.labels is not None)
-        names = pa.array(self.label_names or (), pa.string())
+        names = string_array(self.label_names or ())
         for chunk in self.source.chunks():
             labels = self.labels.strings(chunk) if self.labels else None
             hasher.update(self.columns.arrange(chunk.batch, labels))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from xlt_augment.arrays import number_numpy
 from xlt_augment.errors import DatasetError
 from xlt_augment.materialize.manifest import Manifest
 
@@ -57,8 +58,8 @@ class AugmentedDataset:
     def samples(self, n: int = 3) -> list[Sample]:
         """The first variant that changed something, of each of the first n source rows that have one."""
         recipe = self.manifest.recipe
-        table = self.head(min(self.manifest.rows, _LOOKED_AT))
-        source, changed = table["source_id"].to_numpy(), table["changed"].to_numpy()
+        table = self.head(min(self.manifest.rows, _LOOKED_AT)).combine_chunks()
+        source, changed = number_numpy(table["source_id"].chunk(0)), number_numpy(table["changed"].chunk(0))
         hits = np.flatnonzero(changed > 0)
         _, firsts = np.unique(source[hits], return_index=True)
         rows = hits[firsts][:n]

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from xlt_augment.arrays import scalar, string_array
 from xlt_augment.content_hash import is_text
 from xlt_augment.errors import SourceError
 from xlt_augment.materialize.sources import Chunk
@@ -30,16 +31,16 @@ class Labels:
         """Class names of a chunk. Raises SourceError, naming the row, for a missing or undeclared label."""
         values = chunk.batch[self.column]
         if self.stored is not None and pt.is_integer(values.type):
-            inside = pc.and_(pc.greater_equal(values, 0), pc.less(values, len(self.stored)))
-            names = pa.array(self.stored, pa.string()).take(pc.if_else(inside, values, None))
+            inside = pc.and_(pc.greater_equal(values, scalar(0)), pc.less(values, scalar(len(self.stored))))
+            names = string_array(self.stored).take(pc.if_else(inside, values, None))
         elif is_text(values.type) or pt.is_integer(values.type) or pt.is_boolean(values.type) or pt.is_dictionary(values.type):
             names = values.cast(pa.string())
         else:
             raise self._refuse(chunk, 0, f"the type {values.type}", "text or whole numbers", "Name another --label-column")
-        known = pc.and_(names.is_valid(), pc.not_equal(names, ""))
+        known = pc.and_(names.is_valid(), pc.not_equal(names, scalar("")))
         if self.declared is not None:
-            known = pc.and_(known, pc.is_in(names, pa.array(self.declared, pa.string())))
-        known = pc.fill_null(known, False)
+            known = pc.and_(known, pc.is_in(names, string_array(self.declared)))
+        known = pc.fill_null(known, scalar(False))
         if not pc.all(known).as_py():
             bad = pc.index(known, False).as_py()
             found = values[bad].as_py()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from xlt_augment.arrays import number_array
 from xlt_augment.perturb.operator import Operator, Part, Perturbed, perturb_in_parts
 from xlt_augment.perturb.texts import Texts
 
@@ -59,12 +60,12 @@ def _result(unit: Unit, part: Part, perturbed: dict[str, Perturbed]) -> Result:
     source = np.repeat(np.arange(part.start, part.end), width)
     rest = [name for name in unit.batch.schema.names if name not in perturbed]
     arrays: dict[str, pa.Array] = {name: p.texts.to_arrow() for name, p in perturbed.items()}
-    arrays |= {name: unit.batch[name].take(pa.array(source)) for name in rest}
+    arrays |= {name: unit.batch[name].take(number_array(source)) for name in rest}
     changed: np.ndarray = sum((p.changed for p in perturbed.values()), np.zeros(n * width, np.int32))
-    arrays["source_id"] = pa.array(unit.first_id + source)
-    arrays["variant"] = pa.array(np.tile(np.arange(part.first, part.stop, dtype=np.int16), n))
-    arrays["changed"] = pa.array(changed)
-    batch = pa.RecordBatch.from_pydict(arrays)
+    arrays["source_id"] = number_array(unit.first_id + source)
+    arrays["variant"] = number_array(np.tile(np.arange(part.first, part.stop, dtype=np.int16), n))
+    arrays["changed"] = number_array(changed)
+    batch = pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
     signature = np.sum([p.signature for p in perturbed.values()], axis=0, dtype=np.uint64)
     return Result(batch, part.first, signature.reshape(n, width), _counts(part, perturbed, changed, batch))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from xlt_augment.arrays import number_array, number_numpy, string_array
 from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import DatasetError
 from xlt_augment.materialize.build import dataset_hasher
@@ -67,7 +68,7 @@ def _check_rows(folder: Path, manifest: Manifest) -> None:
             raise _wrong(path, "other columns than in the first file", "one schema")
         index = np.arange(row, row + batch.num_rows)
         for name, expected in (("source_id", index // (m + 1)), ("variant", index % (m + 1))):
-            bad = np.flatnonzero(batch[name].to_numpy() != expected)
+            bad = np.flatnonzero(number_numpy(batch[name]) != expected)
             if len(bad):
                 k = int(bad[0])
                 raise _wrong(path, f"{name} {batch[name][k].as_py()} in row {row + k}", f"{expected[k]}, rows in order")
@@ -100,11 +101,11 @@ def _label_names(schema: pa.Schema) -> list[str] | None:
 
 def _originals(batch: pa.RecordBatch, row: int, m: int, names: list[str] | None) -> pa.RecordBatch:
     """The rows with variant 0, as the source's hash sees them: without our columns, the label by its class name."""
-    rows = pa.array(np.arange(-row % (m + 1), batch.num_rows, m + 1))
+    rows = number_array(np.arange(-row % (m + 1), batch.num_rows, m + 1))
     taken = batch.drop_columns(list(OUR_COLUMNS)).take(rows)
     if names is None:
         return taken
-    labels = pa.array(names, pa.string()).take(taken["label"])
+    labels = string_array(names).take(taken["label"])
     return taken.set_column(taken.schema.get_field_index("label"), "label", labels)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xlt_augment.arrays import number_numpy, string_array
 from xlt_augment.perturb import kernel
 from xlt_augment.perturb import kernel_words as lookup
 from xlt_augment.perturb.operator import Perturbed, check_choice, check_room, check_words
@@ -64,11 +65,11 @@ class Substitute:
     def _tables(self) -> _Tables:
         table = self.synonyms.table.combine_chunks()
         neighbors = table["neighbors"].chunk(0)
-        counts = pc.list_value_length(neighbors).to_numpy()
+        counts = number_numpy(pc.list_value_length(neighbors))
         plain = neighbors.flatten()
         keys = Texts.from_arrow(table["word"].chunk(0))
         words = plain.to_pylist() if self.case != "exact" else []
-        forms = [plain] + [pa.array(styled(words), pa.string()) for styled in (title_case, upper_case)]
+        forms = [plain] + [string_array(styled(words)) for styled in (title_case, upper_case)]
         return _Tables(
             slots=lookup.build_index(keys.data, keys.offsets, np.flatnonzero(counts)),
             keys=keys,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from xlt_augment.arrays import string_array
 from xlt_augment.errors import UsageError
 
 
@@ -34,7 +35,7 @@ class Texts(NamedTuple):
                     f"reading text {t}", found=f"a {type(text).__name__}", expected="a str", remedy="Pass a list of str"
                 )
         try:
-            encoded = [text.encode() for text in texts]
+            return cls.from_arrow(string_array(texts))
         except UnicodeEncodeError as error:
             raise UsageError(
                 "encoding a text as UTF-8",
@@ -42,8 +43,6 @@ class Texts(NamedTuple):
                 expected="text that UTF-8 can hold",
                 remedy="Repair the text where it was decoded",
             ) from error
-        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-        return cls(np.frombuffer(b"".join(encoded), np.uint8), np.concatenate(([0], np.cumsum(lengths))).astype(np.int64))
 
     def slice(self, start: int, stop: int) -> "Texts":
         """Texts start ... stop - 1, on the same bytes."""

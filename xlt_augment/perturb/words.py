@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xlt_augment.arrays import bool_numpy, string_array
 from xlt_augment.errors import UsageError
 from xlt_augment.perturb import kernel_words as kernel
 from xlt_augment.perturb.texts import Texts
@@ -55,7 +56,7 @@ class Protect:
         object.__setattr__(self, "patterns", tuple(sorted(set(self.patterns))))
         for pattern in self.patterns:
             try:
-                pc.match_substring_regex(pa.array(["x"]), pattern)
+                pc.match_substring_regex(string_array(["x"]), pattern)
             except pa.ArrowInvalid as error:
                 raise UsageError(
                     f"reading the pattern re:{pattern} of --protect",
@@ -85,10 +86,10 @@ class Protect:
         lowered = Texts(*kernel.lower_words(data, starts, stops, table.lower, table.classes)).to_arrow()
         found = np.zeros(len(starts), bool)
         for column in (as_written, lowered):
-            found |= pc.is_in(column, pa.array(self.words, pa.string())).to_numpy(zero_copy_only=False)
+            found |= bool_numpy(pc.is_in(column, string_array(self.words)))
             for pattern in self.patterns:
                 whole = pc.match_substring_regex(column, rf"\A(?:{pattern})\z")
-                found |= whole.to_numpy(zero_copy_only=False)
+                found |= bool_numpy(whole)
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xlt_augment.arrays import number_array, scalar, string_array
 from xlt_augment.content_hash import ContentHasher, type_name
 from xlt_augment.errors import SynonymError
 
@@ -22,10 +23,11 @@ _BREAKS = "[\\t\\n\\r\\x00]"  # would break the files that texts are kept in
 
 def table_from_mapping(neighbors: Mapping[str, Sequence[str]]) -> pa.Table:
     """Rows without distances from word -> neighbors."""
-    words = list(neighbors)
-    columns = [words, [list(neighbors[word]) for word in words], [[]] * len(words)]
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    counts = np.fromiter(map(len, neighbors.values()), np.int32, len(neighbors))
+    cuts = np.concatenate((np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)))
+    listed = pa.ListArray.from_arrays(number_array(cuts), string_array([n for row in neighbors.values() for n in row]))
+    none = pa.ListArray.from_arrays(number_array(np.zeros_like(cuts)), number_array(np.empty(0, np.float32)))
+    return pa.Table.from_arrays([string_array(list(neighbors)), listed, none], names=SCHEMA.names).cast(SCHEMA)
 
 
 def table_sha256(table: pa.Table) -> str:
@@ -41,7 +43,7 @@ def table_statistics(table: pa.Table) -> dict[str, int]:
     counts = pc.list_value_length(table["neighbors"])
     return {
         "words": int(table.num_rows),
-        "words_with_neighbors": int(np.count_nonzero(counts.to_numpy())),
+        "words_with_neighbors": int(pc.sum(pc.greater(counts, scalar(0))).as_py() or 0),
         "pairs": pc.sum(counts).as_py() or 0,
         "most_neighbors": pc.max(counts).as_py() or 0,
         "pairs_with_distance": pc.sum(pc.list_value_length(table["distance"])).as_py() or 0,
@@ -79,11 +81,11 @@ def checked_table(table: pa.Table, name: str) -> pa.Table:
     if pc.any(repeated).as_py():
         raise refuse(f"the word {words[pc.index(repeated, True).as_py()].as_py()!r} twice", "Merge its neighbors into one row")
     for column, what in ((words, "word"), (pc.list_flatten(neighbors), "neighbor")):
-        bad = column.filter(pc.or_(pc.equal(column, ""), pc.match_substring_regex(column, _BREAKS)))
+        bad = column.filter(pc.or_(pc.equal(column, scalar("")), pc.match_substring_regex(column, _BREAKS)))
         if len(bad):
             raise refuse(f"the {what} {bad[0].as_py()!r}", "Remove it, or the line break, tab or NUL in it")
     counts, distances = pc.list_value_length(neighbors), pc.list_value_length(table["distance"])
-    odd = pc.and_(pc.not_equal(distances, 0), pc.not_equal(distances, counts))
+    odd = pc.and_(pc.not_equal(distances, scalar(0)), pc.not_equal(distances, counts))
     if pc.any(odd).as_py():
         word = words[pc.index(odd, True).as_py()].as_py()
         raise refuse(f"other counts of neighbors and distances for {word!r}", "Give one distance a neighbor, or none")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from xlt_augment.arrays import string_array
 from xlt_augment.errors import SourceError
 from xlt_augment.materialize.sources.base import Chunk, Layout, columns_differ, no_rows, ragged
 from xlt_augment.materialize.sources.lines import Lines, read_lines
@@ -130,7 +131,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _chunk(path: Path, names: Sequence[str], rows: list[list[str]], numbers: list[int]) -> Chunk:
-    columns = [pa.array(column, pa.string()) for column in zip(*rows)]
+    columns = [string_array(column) for column in zip(*rows)]
     return Chunk(pa.RecordBatch.from_arrays(columns, names=list(names)), lambda row: f"{path}:{numbers[row]}")
 
 
