@@ -7,7 +7,7 @@ import click
 from xlt_augment.cli.options import Help
 
 _LOOKUP_EXAMPLES = """Examples:
-xlt-augment synonyms lookup movie good
+xlt-augment synonyms lookup movie wonderful
 xlt-augment synonyms lookup movie --synonyms published.arrow --json"""
 
 

@@ -1,0 +1,116 @@
+"""README and docs are true: every command and every Python block in them runs, every option has an example."""
+
+import json
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import click
+import datasets
+import pytest
+
+from tests.command import run_here
+from tests.conftest import PROJECT
+from tests.contract.command_docs import commands, render
+from xlt_augment.cli.main import cli
+
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+SAMPLE = PROJECT / "data" / "samples" / "paraphrase" / "train-en.tsv"
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def shown_commands(page: Path) -> list[list[str]]:
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith("xlt-augment")]
+
+
+@pytest.fixture
+def desk(clean_folder: Path) -> Path:
+    """A working folder with the files that the pages speak of."""
+    pairs = [line.split("\t") for line in SAMPLE.read_text(encoding="utf-8").splitlines()][:60]
+    shutil.copy(SAMPLE, "train.tsv")
+    Path("polarity.tsv").write_text("".join(f"{a}\t{label}\n" for a, _, label in pairs))
+    Path("named.tsv").write_text("id\tquestion\tkind\n" + "".join(f"{k}\t{p[0]}\t{p[2]}\n" for k, p in enumerate(pairs)))
+    Path("neighbors.json").write_text(json.dumps({"movie": ["film"], "film": ["movie"], "good": ["fine", "nice"]}))
+    Path("shards").mkdir()
+    for k in range(2):
+        rows = [{"premise": a, "hypothesis": b, "gold": label} for a, b, label in pairs]
+        Path(f"shards/{k}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    # A local folder of the Hub's name, with its configuration, stands in for the network.
+    hub = Path("nyu-mll/glue")
+    hub.mkdir(parents=True)
+    rows = {"sentence1": [p[0] for p in pairs], "sentence2": [p[1] for p in pairs], "idx": list(range(60))}
+    features = {"label": datasets.ClassLabel(names=["not_equivalent", "equivalent"])}
+    table = datasets.Dataset.from_dict(rows | {"label": [int(p[2]) for p in pairs]})
+    table.cast_column("label", features["label"]).to_parquet(hub / "train.parquet")
+    (hub / "README.md").write_text("---\nconfigs:\n- config_name: mrpc\n  data_files: train.parquet\n---\n")
+    return clean_folder
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_the_pages_show_runs(page: Path, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in shown_commands(page):
+        done = run_here(capsys, *command[1:])
+        assert done.code == 0, f"{' '.join(command)}: {done.err}"
+    for code in blocks(page, "python"):
+        exec(compile(code, page.name, "exec"), {"__name__": "__main__"})
+
+
+def test_the_examples_of_the_help_texts_run(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy("neighbors.json", "published.json")
+    examples = [line for _, command in commands(cli, "xlt-augment") for line in (command.epilog or "").splitlines()]
+    order = sorted((line for line in examples if line.startswith("xlt-augment")), key=lambda line: " import " not in line)
+    for line in order:
+        words = shlex.split(re.sub(r" {4,}.*", "", line))
+        words = [next(desk.glob("train-synonym-m10-*")).name if word.endswith("-1a2b3c4d") else word for word in words]
+        done = run_here(capsys, *words[1:])
+        assert done.code == 0, f"{line}: {done.err}"
+
+
+def test_every_option_has_an_example() -> None:
+    shown = [word for page in PAGES for command in shown_commands(page) for word in command]
+    for path, command in commands(cli, "xlt-augment"):
+        for option in command.params:
+            if isinstance(option, click.Option) and option.name != "version":
+                names = [*option.opts, *option.secondary_opts]
+                for name in (n for n in names if n.startswith("--")):
+                    assert name in shown, f"{path} {name} stands in no example"
+
+
+def test_the_help_texts_in_the_docs_are_those_of_the_program() -> None:
+    assert (PROJECT / "docs" / "commands.md").read_text() == render(), "run: make docs"
+
+
+def test_pages_name_files_that_exist() -> None:
+    for page in PAGES:
+        for name in re.findall(r"`((?:docs|data|tests|benchmarks)/[\w./-]+)`", page.read_text()):
+            assert (PROJECT / name).exists(), f"{page.name} names {name}"
+
+
+def test_the_golden_numbers_of_the_page_are_those_of_the_code() -> None:
+    from xlt_augment.perturb.rng import draw
+
+    rows = re.findall(r"^\| (\d+), (\w+), (\d+), (\d+), (\d+) \| (0x[0-9a-f]{16}) \|$", PAGES_FORMAT.read_text(), re.MULTILINE)
+    assert len(rows) == 6
+    for seed, column, source_id, variant, position, u in rows:
+        found = draw(seed=int(seed), column=column, source_id=int(source_id), variant=int(variant), position=int(position))
+        assert f"{found:#018x}" == u
+
+
+PAGES_FORMAT = PROJECT / "docs" / "format.md"
+
+
+def test_the_second_command_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    from xlt_train.cli.main import main
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["xlt-train", "--help"])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == 0
+    assert "no training command yet" in capsys.readouterr().out

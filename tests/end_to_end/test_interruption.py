@@ -1,0 +1,76 @@
+"""Ctrl-C, SIGTERM, a file size limit: nothing half-written is ever visible, and one line says what happened."""
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.command import SCRIPTS, run_command
+
+ROWS = 150_000
+
+
+@pytest.fixture
+def large_tsv(small_tsv: Callable[..., Path]) -> Path:
+    path = small_tsv(*(f"A good movie about number {k} and a happy end\tA fine film\t{k % 2}" for k in range(500)))
+    path.write_bytes(path.read_bytes() * (ROWS // 500))
+    return path
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_any_moment_leaves_nothing(number: signal.Signals, large_tsv: Path, clean_folder: Path) -> None:
+    command = [SCRIPTS / "xlt-augment", "build", large_tsv, "--m", "10", "--p", "0.5", "--out", "out"]
+    chance, hits = random.Random(int(number)), 0
+    for _ in range(6):
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.3 + 2 * chance.random())
+        running.send_signal(number)
+        _, err = running.communicate(timeout=120)
+        if running.returncode == 130:
+            assert err.strip() == "xlt-augment: interrupted; nothing was left behind"
+            hits += 1
+        names = _names(clean_folder)
+        if running.returncode == 0:
+            assert names == ["corpus.tsv", "out"]
+            assert run_command("xlt-augment", "verify", "out").code == 0
+            for path in (clean_folder / "out").iterdir():
+                path.unlink()
+            (clean_folder / "out").rmdir()
+        else:
+            assert names == ["corpus.tsv"], err
+    assert hits
+
+
+def test_a_signal_while_replacing_keeps_the_old_dataset(large_tsv: Path, clean_folder: Path) -> None:
+    small = clean_folder / "small.tsv"
+    small.write_text("old movie\told film\t1\n")
+    assert run_command("xlt-augment", "build", small, "--out", "out").code == 0
+    before = (clean_folder / "out" / "xlt.json").read_bytes()
+    command = [SCRIPTS / "xlt-augment", "build", large_tsv, "--out", "out", "--overwrite"]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not any(name.startswith(".out.partial") for name in _names(clean_folder)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert (clean_folder / "out" / "xlt.json").read_bytes() == before
+    assert run_command("xlt-augment", "verify", "out").code == 0
+    assert [name for name in _names(clean_folder) if not name.startswith(".")] == ["corpus.tsv", "out", "small.tsv"]
+
+
+def test_a_file_that_may_not_grow_is_one_clear_error(large_tsv: Path, clean_folder: Path) -> None:
+    limited = f"ulimit -f 2000; exec {SCRIPTS / 'xlt-augment'} build {large_tsv} --out out"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "writing out" in done.stderr
+    assert _names(clean_folder) == ["corpus.tsv"]
