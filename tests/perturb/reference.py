@@ -111,6 +111,7 @@ def split(text: str, mode: str) -> tuple[list[str], list[str]]:
 
 
 def join(words: Sequence[str], gaps: Sequence[str]) -> str:
+    """The text of which `split` gave these."""
     return gaps[0] + "".join(word + gap for word, gap in zip(words, gaps[1:], strict=True))
 
 
@@ -174,26 +175,24 @@ def replacements(word: str, position: int, neighbors: Neighbors, case: str, prot
     return [neighbor.upper() if style(word) == "upper" else neighbor for neighbor in found]
 
 
-def substitute(
-    text: str, place: Place, neighbors: Neighbors, p: float | str, mode: str, case: str, protect: Sequence[str] = ()
-) -> str:
-    words, gaps = split(text, mode)
-    for i, word in enumerate(words):
-        candidates = replacements(word, i, neighbors, case, protect)
+def substitute(words: Sequence[str], place: Place, p: float | str, candidates: Sequence[Sequence[str]]) -> list[str]:
+    """The words of one variant; `candidates[i]` is what `replacements` gives for word i."""
+    drawn = list(words)
+    for i, others in enumerate(candidates):
         if p == "uniform":
-            words[i] = [word, *candidates][place.choice(i, len(candidates) + 1)]
-        elif candidates and place.acts(i, float(p)):
-            words[i] = candidates[place.choice(i, len(candidates))]
-    return join(words, gaps)
+            drawn[i] = [words[i], *others][place.choice(i, len(others) + 1)]
+        elif others and place.acts(i, float(p)):
+            drawn[i] = others[place.choice(i, len(others))]
+    return drawn
 
 
-def swap(text: str, place: Place, p: float, mode: str, protect: Sequence[str] = ()) -> str:
-    words, gaps = split(text, mode)
+def swap(words: Sequence[str], place: Place, p: float, fixed: Sequence[bool]) -> list[str]:
+    """The words of one variant; word i stays where it is when `fixed[i]`."""
+    moved = list(words)
     i = 0
-    while i + 1 < len(words):
-        free = not is_protected(words[i], protect) and not is_protected(words[i + 1], protect)
-        if free and place.acts(i, p):
-            words[i], words[i + 1] = words[i + 1], words[i]
+    while i + 1 < len(moved):
+        if not fixed[i] and not fixed[i + 1] and place.acts(i, p):
+            moved[i], moved[i + 1] = moved[i + 1], moved[i]
             i += 1
         i += 1
-    return join(words, gaps)
+    return moved

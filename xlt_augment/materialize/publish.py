@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     written to or the disk is full.
     """
     check_target(target, overwrite=overwrite)
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    partial = target.with_name(f".{target.name}.partial-{secrets.token_hex(4)}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()

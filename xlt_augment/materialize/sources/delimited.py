@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from xlt_augment.materialize.sources.lines import Lines, read_lines
 from xlt_augment.perturb.kernel_words import gather
 from xlt_augment.perturb.texts import Texts
 
-_ROWS = 16_384
-_CHARS = 8 << 20
+_CHARS = 4 << 20  # of a chunk
+_ROW_CHARS = 100  # what a row costs beside its text
 
 
 @dataclass
@@ -94,19 +95,20 @@ class CsvSource:
             found, header = self.layout.names(first, f"{path}:{line}", header_expected=True)
             names = _same_names(self.files[0], names, path, found)
             self.remark = "line 1 is the header" if header else "no header"
-            rows, numbers, count = ([], [], 0) if header else ([first], [line], 1)
-            for line, row in records:
+            rows, numbers, held, empty = [], [], 0, True
+            for number, row in records if header else chain([(line, first)], records):
                 if len(row) != len(names):
-                    raise ragged(f"{path}:{line}", len(row), names)
+                    raise ragged(f"{path}:{number}", len(row), names)
                 rows.append(row)
-                numbers.append(line)
-                count += 1
-                if len(rows) == _ROWS or sum(map(len, row)) > _CHARS // 16:
+                numbers.append(number)
+                held += sum(map(len, row)) + _ROW_CHARS
+                empty = False
+                if held > _CHARS:
                     yield _chunk(path, names, rows, numbers)
-                    rows, numbers = [], []
+                    rows, numbers, held = [], [], 0
             if rows:
                 yield _chunk(path, names, rows, numbers)
-            if count == 0:
+            if empty:
                 raise no_rows(str(path))
 
 

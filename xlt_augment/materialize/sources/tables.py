@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from xlt_augment.errors import SourceError, UsageError
 from xlt_augment.materialize.sources.base import Chunk, columns_differ, no_rows, unreadable
 
-_ROWS = 8_192
+_ROWS = 2_048
 
 
 class _Rows(Protocol):
