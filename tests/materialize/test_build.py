@@ -212,3 +212,10 @@ def test_the_schema_is_the_documented_one(small_tsv: Callable[..., Path]) -> Non
         ("sentence1", "string"), ("sentence2", "string"), ("label", "int64"),
         ("source_id", "int64"), ("variant", "int16"), ("changed", "int32"),
     ]  # fmt: skip
+
+
+def test_class_names_are_part_of_the_hash(small_tsv: Callable[..., Path]) -> None:
+    one = build(small_tsv(), OPERATORS[0], m=2, out="one", labels=["0", "1"])
+    two = build(small_tsv(), OPERATORS[0], m=2, out="two", labels=["0", "1", "2"])
+    assert one.manifest.logical_hash != two.manifest.logical_hash
+    verify("two")

@@ -95,10 +95,8 @@ def split(text: str, mode: str) -> tuple[list[str], list[str]]:
     gaps = [""]
     for i, character in enumerate(text):
         inside = len(words) == len(gaps)  # the last piece is a word
-        if mode == "space":
-            is_word = character != " "
-        else:
-            is_word = goes_on(text, i) if inside else is_letter_or_digit(character)
+        in_span = goes_on(text, i) if inside else is_letter_or_digit(character)
+        is_word = character != " " if mode == "space" else in_span
         if is_word and inside:
             words[-1] += character
         elif is_word:

@@ -62,7 +62,7 @@ def test_words_of_one_text_are_replaced_independently() -> None:
 
 @pytest.mark.parametrize("p", [0.1, 0.5])
 def test_words_swap_with_probability_p_unless_they_have_just_moved(p: float) -> None:
-    words = "zero one two three four five six".split()
+    words = ["zero", "one", "two", "three", "four", "five", "six"]
     variants = [variant.split() for variant in many(" ".join(words), Swap(p=p))]
     just_moved = 0.0
     for i in range(len(words) - 1):

@@ -39,7 +39,7 @@ def main() -> None:
     except click.ClickException as error:
         _fail(_usage(error), 2)
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; nothing was left behind", 130)
+        _fail("interrupted; nothing half-written was left behind", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a reader such as head has seen enough
         sys.exit(0)

@@ -12,12 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from xlt_augment.canonical import pretty_json, sha256_file, sha256_json
+from xlt_augment.canonical import canonical_json, pretty_json, sha256_file, sha256_json
 from xlt_augment.content_hash import BLOCK_ROWS, ContentHasher, type_name
 from xlt_augment.errors import UsageError
 from xlt_augment.materialize.card import dataset_card
 from xlt_augment.materialize.corpus import Corpus, open_corpus
-from xlt_augment.materialize.dataset import OURS
+from xlt_augment.materialize.dataset import OURS, label_names
 from xlt_augment.materialize.features import feature_of
 from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest, software_versions
 from xlt_augment.materialize.publish import check_target, new_folder
@@ -193,8 +193,10 @@ def _schema(fields: Sequence[pa.Field], features: dict[str, Any]) -> pa.Schema:
 
 
 def dataset_hasher(schema: pa.Schema, m: int) -> ContentHasher:
-    """Hasher of a dataset's rows for the logical hash; blocks are cut by source rows."""
-    return ContentHasher([(f.name, type_name(f.type)) for f in schema], BLOCK_ROWS * (m + 1))
+    """Hasher of a dataset's rows for the logical hash; class names are part of a type, blocks are cut by source rows."""
+    names = label_names(schema)
+    label = {"label": f"class_label<{canonical_json(names).decode()}>"} if names else {}
+    return ContentHasher([(f.name, label.get(f.name) or type_name(f.type)) for f in schema], BLOCK_ROWS * (m + 1))
 
 
 def _state(data_files: Sequence[FileEntry], logical_hash: str) -> dict[str, Any]:

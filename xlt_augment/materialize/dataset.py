@@ -1,5 +1,6 @@
 """Read a dataset folder by memory map, without `datasets`."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,20 @@ def check_schema(path: Path, schema: pa.Schema, manifest: Manifest) -> None:
             expected=f"{', '.join(missing)} among them" if missing else "a schema that names its features",
             remedy="Fetch or build the dataset again",
         )
+
+
+def label_names(schema: pa.Schema) -> list[str] | None:
+    """Class names of the column `label`, None where there is no ClassLabel. Raises DatasetError for a strange schema."""
+    try:
+        names = json.loads(schema.metadata[b"huggingface"])["info"]["features"].get("label", {}).get("names")
+        return [str(name) for name in names] if names else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            "reading the schema of a dataset",
+            found=f"features that are none ({error!r})",
+            expected="those that xlt-augment wrote",
+            remedy="Fetch or build the dataset again",
+        ) from error
 
 
 def read_shard(path: Path) -> Iterator[pa.RecordBatch]:

@@ -1,6 +1,5 @@
 """`verify`: whether a dataset folder is what its manifest says, to the last bit."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from xlt_augment.errors import DatasetError
 from xlt_augment.materialize.build import dataset_hasher
 from xlt_augment.materialize.columns import OUR_COLUMNS
 from xlt_augment.materialize.corpus import source_hasher, source_sha256
-from xlt_augment.materialize.dataset import check_schema, read_shard
+from xlt_augment.materialize.dataset import check_schema, label_names, read_shard
 from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest
 
 _REMEDY = "Fetch or build the dataset again"
@@ -62,7 +61,7 @@ def _check_rows(folder: Path, manifest: Manifest) -> None:
     for path, batch in _all_batches(folder, manifest):
         if schema is None:
             check_schema(path, schema := batch.schema, manifest)
-            names, sources = _label_names(schema), [f for f in schema if f.name not in OUR_COLUMNS]
+            names, sources = label_names(schema), [f for f in schema if f.name not in OUR_COLUMNS]
             whole, originals = dataset_hasher(schema, m), source_hasher(sources, labelled=names is not None)
         if batch.schema != schema:
             raise _wrong(path, "other columns than in the first file", "one schema")
@@ -91,12 +90,6 @@ def _all_batches(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, pa.Re
             yield path, batch
         if rows != entry.rows:
             raise _wrong(path, f"{rows:,} rows", f"{entry.rows:,}, as the manifest says")
-
-
-def _label_names(schema: pa.Schema) -> list[str] | None:
-    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    names = features.get("label", {}).get("names")
-    return list(names) if names else None
 
 
 def _originals(batch: pa.RecordBatch, row: int, m: int, names: list[str] | None) -> pa.RecordBatch:

@@ -54,28 +54,11 @@ def growth(
 
 @compiled
 def substitute(
-    data: np.ndarray,
-    offsets: np.ndarray,
-    first: np.ndarray,
-    starts: np.ndarray,
-    stops: np.ndarray,
-    entries: np.ndarray,
-    styles: np.ndarray,
-    nb_first: np.ndarray,
-    forms: np.ndarray,
-    form_offsets: np.ndarray,
-    n_neighbors: int,
-    threshold: np.uint64,
-    uniform: int,
-    seed: np.uint64,
-    column: np.uint64,
-    first_id: int,
-    v0: int,
-    v1: int,
-    out: np.ndarray,
-    changed: np.ndarray,
-    signature: np.ndarray,
-) -> np.ndarray:
+    data: np.ndarray, offsets: np.ndarray, first: np.ndarray, starts: np.ndarray, stops: np.ndarray,
+    entries: np.ndarray, styles: np.ndarray, nb_first: np.ndarray, forms: np.ndarray, form_offsets: np.ndarray,
+    n_neighbors: int, threshold: np.uint64, uniform: int, seed: np.uint64, column: np.uint64, first_id: int, v0: int,
+    v1: int, out: np.ndarray, changed: np.ndarray, signature: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Variants v0 <= v < v1 of every text into `out`, ordered by (text, variant); returns their offsets."""
     out_offsets = np.zeros((offsets.size - 1) * (v1 - v0) + 1, np.int64)
     o = row = 0
@@ -109,22 +92,10 @@ def substitute(
 
 @compiled
 def swap(
-    data: np.ndarray,
-    offsets: np.ndarray,
-    first: np.ndarray,
-    starts: np.ndarray,
-    stops: np.ndarray,
-    fixed: np.ndarray,
-    threshold: np.uint64,
-    seed: np.uint64,
-    column: np.uint64,
-    first_id: int,
-    v0: int,
-    v1: int,
-    out: np.ndarray,
-    changed: np.ndarray,
-    signature: np.ndarray,
-) -> np.ndarray:
+    data: np.ndarray, offsets: np.ndarray, first: np.ndarray, starts: np.ndarray, stops: np.ndarray,
+    fixed: np.ndarray, threshold: np.uint64, seed: np.uint64, column: np.uint64, first_id: int, v0: int, v1: int,
+    out: np.ndarray, changed: np.ndarray, signature: np.ndarray,
+) -> np.ndarray:  # fmt: skip
     """Like `substitute`, but words change places with their right neighbours; `fixed` words stay where they are."""
     out_offsets = np.zeros((offsets.size - 1) * (v1 - v0) + 1, np.int64)
     o = row = 0
