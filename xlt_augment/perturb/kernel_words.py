@@ -100,14 +100,14 @@ def _next_word(data: np.ndarray, i: int, end: int, classes: np.ndarray, space: b
     start = i
     while i < end:
         c, length = _decode(data, i)
-        if classes[c] & (LETTER | DIGIT | MARK | JOINER):
-            kind = classes[c]
-        elif classes[c] & CONNECTOR and kind & (LETTER | DIGIT | MARK) and i + length < end:
-            after, _ = _decode(data, i + length)  # a mark belongs to the letter that it stands on
+        if classes[c] & (LETTER | DIGIT | JOINER):
+            kind = classes[c]  # that of the last character but marks, which belong to the letter they stand on
+        elif classes[c] & CONNECTOR and kind & (LETTER | DIGIT) and i + length < end:
+            after, _ = _decode(data, i + length)
             if not classes[after] & (LETTER | DIGIT):
                 break
             kind = 0
-        else:
+        elif not classes[c] & MARK:
             break
         i += length
     return start, i
