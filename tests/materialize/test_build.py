@@ -151,8 +151,11 @@ def test_the_named_folder_is_taken_as_it_is(small_tsv: Callable[..., Path]) -> N
     small_tsv("other\trow\t1")
     others.append(build(path, OPERATORS[0], m=2))
     assert len({report.path for report in [first, *others]}) == 4
+    (others[0].path / "xlt.json").write_bytes(b"{}")
     (first.path / first.manifest.data_files[0].path).write_bytes(b"")
     small_tsv()
+    with pytest.raises(OutputError, match="--overwrite"):
+        build(path, OPERATORS[0], m=2, seed=1)
     with pytest.raises(OutputError, match="--overwrite"):
         build(path, OPERATORS[0], m=2)
 

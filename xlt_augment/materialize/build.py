@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from xlt_augment.canonical import canonical_json, pretty_json, sha256_file, sha256_json
 from xlt_augment.content_hash import BLOCK_ROWS, ContentHasher, type_name
-from xlt_augment.errors import UsageError
+from xlt_augment.errors import DatasetError, UsageError
 from xlt_augment.materialize.card import dataset_card
 from xlt_augment.materialize.corpus import Corpus, open_corpus
 from xlt_augment.materialize.dataset import OURS, label_names
@@ -141,9 +141,10 @@ def run_build(
 
 def _existing(target: Path, digest: str) -> Manifest | None:
     """The manifest of that very dataset, if it stands at `target` with all its files at their sizes."""
-    if not (target / MANIFEST_NAME).is_file():
+    try:
+        found = Manifest.read(target)
+    except DatasetError:
         return None
-    found = Manifest.read(target)
     same = build_id(found.recipe, found.source["sha256"], (found.synonyms or {}).get("sha256")) == digest
     whole = all((target / f.path).is_file() and (target / f.path).stat().st_size == f.bytes for f in found.files)
     return found if same and whole else None

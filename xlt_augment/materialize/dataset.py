@@ -59,8 +59,8 @@ class AugmentedDataset:
     def samples(self, n: int = 3) -> list[Sample]:
         """The first variant that changed something, of each of the first n source rows that have one."""
         recipe = self.manifest.recipe
-        table = self.head(min(self.manifest.rows, _LOOKED_AT)).combine_chunks()
-        source, changed = number_numpy(table["source_id"].chunk(0)), number_numpy(table["changed"].chunk(0))
+        table = self.head(min(self.manifest.rows, _LOOKED_AT))  # views: texts are touched row by row
+        source, changed = (number_numpy(table[name].combine_chunks()) for name in ("source_id", "changed"))
         hits = np.flatnonzero(changed > 0)
         _, firsts = np.unique(source[hits], return_index=True)
         rows = hits[firsts][:n]
