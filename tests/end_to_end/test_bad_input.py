@@ -1,6 +1,7 @@
 """Every bad input gets one line that names place and remedy, the right exit code, and leaves nothing behind."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.command import run_here
+from tests.command import SCRIPTS, run_here
+from xlt_augment import verify
 
 
 class Case(NamedTuple):
@@ -225,3 +227,18 @@ def test_errors_can_be_read_by_programs(small_tsv: Callable[..., Path], capsys: 
     small_tsv()
     facts = json.loads(run_here(capsys, "build", "corpus.tsv", "--json").out)
     assert Path(facts["path"]).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "says"),
+    [(">&-", 0, ""), (">/dev/full", 1, "No space left"), ("| head -c 1", 1, ""), (">&- 2>&-", 0, "")],
+)
+def test_an_output_that_takes_nothing(redirection: str, code: int, says: str, small_tsv: Callable[..., Path]) -> None:
+    small_tsv()
+    command = f"set -o pipefail; {SCRIPTS / 'xlt-augment'} build corpus.tsv --out out {redirection}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert verify("out").manifest.rows == 55

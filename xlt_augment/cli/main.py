@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -29,8 +30,11 @@ for command in (build, inspect, verify, synonyms):
 def main() -> None:
     """Run the command line and leave with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - to the end of the process, where the caller has closed an output
+    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     try:
         code = cli.main(prog_name="xlt-augment", standalone_mode=False)
+        sys.stdout.flush()
     except XltError as error:
         _fail(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -42,7 +46,10 @@ def main() -> None:
         _fail("interrupted; nothing half-written was left behind", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a reader such as head has seen enough
-        sys.exit(0)
+        sys.exit(1)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still held back cannot be written either
+        _fail(f"writing the result: found {error.strerror}; expected a place that takes it. Send the output elsewhere.", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
