@@ -62,7 +62,7 @@ def test_what_the_pages_show_runs(page: Path, desk: Path, capsys: pytest.Capture
 
 
 def test_the_examples_of_the_help_texts_run(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copy("neighbors.json", "published.json")
+    Path("neighbors.json").rename("published.json")
     examples = [line for _, command in commands(cli, "xlt-augment") for line in (command.epilog or "").splitlines()]
     order = sorted((line for line in examples if line.startswith("xlt-augment")), key=lambda line: " import " not in line)
     for line in order:

@@ -67,7 +67,7 @@ BAD_FILES = [
         b"first\tsecond\tgold\n" + GOOD * 3,
         (),
         1,
-        ("a.tsv:1", "'gold'", "--header", "--no-header"),
+        ("a.tsv:1", "gold", "--header", "--no-header"),
     ),
     Case("float labels", "a.jsonl", b'{"text": "a", "label": 0.5}\n', (), 1, ("a.jsonl:1", "double", "--label-column")),
     Case("no Parquet", "a.parquet", b"PAR1 nonsense", (), 1, ("a.parquet",)),

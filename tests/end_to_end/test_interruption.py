@@ -26,25 +26,32 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_at_any_moment_leaves_nothing(number: signal.Signals, large_tsv: Path, clean_folder: Path) -> None:
-    command = [SCRIPTS / "xlt-augment", "build", large_tsv, "--m", "10", "--p", "0.5", "--out", "out"]
-    chance, hits = random.Random(int(number)), 0
-    for _ in range(6):
+@pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT] * 3], ids=str)
+def test_a_signal_at_any_moment_leaves_nothing(numbers: list[signal.Signals], large_tsv: Path, clean_folder: Path) -> None:
+    command = [SCRIPTS / "xlt-augment", "build", large_tsv, "--m", "20", "--p", "0.5", "--out", "out"]
+    chance, codes = random.Random(len(numbers) + int(numbers[0])), []
+    for _ in range(5):
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(0.3 + 2 * chance.random())
-        running.send_signal(number)
+        time.sleep(0.5 + 1.5 * chance.random())
+        for number in numbers:
+            running.send_signal(number)
+            time.sleep(0.02)
         _, err = running.communicate(timeout=120)
-        if running.returncode == 130:
-            assert err.strip() == "xlt-augment: interrupted; nothing half-written was left behind"
-            hits += 1
+        codes.append(running.returncode)
+        if (
+            running.returncode != -numbers[0] or not (clean_folder / "out").exists()
+        ):  # else it came after the last line of Python
+            assert (running.returncode, err) in (
+                (0, ""),
+                (130, "xlt-augment: interrupted; nothing half-written was left behind\n"),
+            )
         names = _names(clean_folder)
         if "out" in names:  # the signal came when the dataset was complete
             assert run_command("xlt-augment", "verify", "out").code == 0
             shutil.rmtree("out")
             names.remove("out")
         assert names == ["corpus.tsv"], err
-    assert hits
+    assert 130 in codes
 
 
 def test_a_signal_while_replacing_keeps_the_old_dataset(large_tsv: Path, clean_folder: Path) -> None:
@@ -55,7 +62,7 @@ def test_a_signal_while_replacing_keeps_the_old_dataset(large_tsv: Path, clean_f
     command = [SCRIPTS / "xlt-augment", "build", large_tsv, "--out", "out", "--overwrite"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while not any(name.startswith(".out.partial") for name in _names(clean_folder)) and time.monotonic() < deadline:
+    while not any(name.startswith(".xlt-partial") for name in _names(clean_folder)) and time.monotonic() < deadline:
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
     running.wait()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from xlt_augment.cli.options import Help, Names, Probability, Size
+from xlt_augment.cli.options import Help, Names, Probability, Size, Spaced
 
 _DEFAULTS = {"m": 10, "p": 0.1, "words": "span", "case": "initial"}
 _EXAMPLES = """Examples:
@@ -71,11 +71,15 @@ xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
     default=None,
     help="Whether line 1 of a TSV or CSV names the columns.  [default: a CSV yes; a TSV when line 1 holds a usual column name]",
 )
-@click.option("--columns", type=Names(), help="Column names of a file without header.  [default: sentence1,sentence2,label]")
-@click.option("--labels", type=Names(), help="All labels in their order.  [default: numbers by value, else sorted]")
+@click.option("--columns", type=Spaced(), help="Column names of a file without header.  [default: sentence1,sentence2,label]")
+@click.option(
+    "--labels", type=Names(), help="All labels in their order, separated by commas.  [default: numbers by value, else sorted]"
+)
 @click.option("--out", type=click.Path(), help="Folder to write.  [default: here, named after source and settings]")
 @click.option(
-    "--num-proc", type=click.IntRange(1), help="Worker threads; the result does not depend on it.  [default: all cores]"
+    "--num-proc",
+    type=click.IntRange(1),
+    help="Worker threads, at most the cores; the result does not depend on it.  [default: all cores]",
 )
 @click.option("--max-shard-size", type=Size(), default="500MB", show_default=True, help="Size of the Arrow files.")
 @click.option("--overwrite", is_flag=True, help="Replace the dataset at the target, in one step once the new one is complete.")
@@ -91,14 +95,15 @@ def build(source: str | None, **options: Any) -> None:
     from xlt_augment.materialize.build import plan_build, run_build
     from xlt_augment.resources import resource
 
+    start, settings = time.perf_counter(), _settings(options)
+    operator = _operator(options["method"], settings, options)
     if source is None:
         source = str(resource("samples/paraphrase/train-en.tsv"))
         click.echo("no SOURCE given: taking the embedded sample, English sentence pairs written for XLT", err=True)
-    start, settings = time.perf_counter(), _settings(options)
     with preparing():
         reading = {name: options[name] for name in ("text_columns", "label_column", "header", "columns", "labels")}
         plan = plan_build(
-            source, _operator(options["method"], settings, options), m=settings["m"], seed=options["seed"],
+            source, operator, m=settings["m"], seed=options["seed"],
             out=options["out"], overwrite=options["overwrite"], **reading,
         )  # fmt: skip
     if options["dry_run"]:

@@ -11,7 +11,14 @@ import click
 from xlt_augment.cli.build import build
 from xlt_augment.cli.datasets import inspect, verify
 from xlt_augment.cli.synonyms import synonyms
-from xlt_augment.errors import XltError
+from xlt_augment.errors import UsageError, XltError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTED = "interrupted; nothing half-written was left behind"
+
+
+class Interrupted(BaseException):
+    """A signal asked to stop. No KeyboardInterrupt, for which click prints a line of its own."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -29,10 +36,13 @@ for command in (build, inspect, verify, synonyms):
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
-    nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - to the end of the process, where the caller has closed an output
-    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    for number in _SIGNALS:
+        signal.signal(number, _interrupt)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - to the end of the process
     try:
+        _check_arguments()
         code = cli.main(prog_name="xlt-augment", standalone_mode=False)
         sys.stdout.flush()
     except XltError as error:
@@ -42,14 +52,19 @@ def main() -> None:
         sys.exit(2)
     except click.ClickException as error:
         _fail(_usage(error), 2)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted; nothing half-written was left behind", 130)
+    except (click.Abort, Interrupted):
+        _fail(_INTERRUPTED, 130)
+    except SystemError as error:  # how compiled code hands on what a signal handler raised
+        if not isinstance(error.__cause__ or error.__context__, Interrupted):
+            raise
+        _fail(_INTERRUPTED, 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a reader such as head has seen enough
         sys.exit(1)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still held back cannot be written either
-        _fail(f"writing the result: found {error.strerror}; expected a place that takes it. Send the output elsewhere.", 1)
+        place = f"using {error.filename}" if error.filename else "printing the result"
+        _fail(f"{place}: found {error.strerror or error}; expected access and room. Choose another place.", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -60,8 +75,17 @@ def _usage(error: click.ClickException) -> str:
     return message
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _check_arguments() -> None:
+    bad = [word for word in sys.argv[1:] if not word.isascii() and word != word.encode("utf-8", "replace").decode()]
+    if bad:
+        shown = bad[0].encode("utf-8", "backslashreplace").decode()
+        raise UsageError("reading the arguments", found=f"{shown}, which is not UTF-8", expected="UTF-8", remedy="Rename it")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    for other in _SIGNALS:  # a second one must not disturb the clean-up
+        signal.signal(other, signal.SIG_IGN)
+    raise Interrupted
 
 
 def _fail(message: str, code: int) -> None:

@@ -1,22 +1,22 @@
 """Option types that several commands share."""
 
+import re
+
 import click
 
 
 class Names(click.ParamType):
-    """Several names in one word: separated by commas, or by spaces where there is no comma; `''` is no name."""
+    """Several names in one word, separated by commas."""
 
-    name = "names"
+    name = "a,b"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """The names as a tuple."""
         if isinstance(value, tuple):
             return value
-        text = str(value)
-        parts = text.split(",") if "," in text else text.split()
-        names = tuple(part.strip() for part in parts if part.strip())
-        if not names:
-            self.fail("no name in it; give for example sentence1,sentence2", param, ctx)
+        names = tuple(part.strip() for part in str(value).split(","))
+        if "" in names:
+            self.fail(f"{value!r} holds an empty name; give for example sentence1,sentence2.", param, ctx)
         return names
 
 
@@ -45,12 +45,18 @@ class Size(click.ParamType):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The size in bytes."""
-        text = str(value).upper().removesuffix("B")
-        factor = {"K": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:], 1)
-        number = text.rstrip("KMG")
-        if not number.isascii() or not number.isdigit() or int(number) < 1:
+        found = re.fullmatch(r"([1-9][0-9]*)([KMG]?)B?", str(value).upper(), re.ASCII)
+        if found is None:
             self.fail(f"{value!r} is no size; give for example 500MB.", param, ctx)
-        return int(number) * factor
+        return int(found[1]) * {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}[found[2]]
+
+
+class Spaced(Names):
+    """Names separated by commas, or by spaces where there is no comma."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """The names as a tuple."""
+        return super().convert(value if "," in str(value) else ",".join(str(value).split()), param, ctx)
 
 
 class Help(click.Command):

@@ -12,7 +12,7 @@ import click
 from xlt_augment.materialize.build import Plan, Report
 from xlt_augment.materialize.dataset import AugmentedDataset, Sample
 from xlt_augment.materialize.manifest import Manifest
-from xlt_augment.materialize.marks import mark_changes
+from xlt_augment.materialize.marks import mark_changes, shorten
 from xlt_augment.perturb.augment import augment
 
 
@@ -73,8 +73,10 @@ def show_samples(samples: Sequence[Sample], words: str) -> None:
     for sample in samples:
         click.echo(f"\n  source {sample.source_id}, variant {sample.variant}")
         for name, before in sample.before.items():
-            click.echo(f"    {name}  before  {_short(before)}")
-            click.echo(f"    {' ' * len(name)}  after   {_short(mark_changes(before, sample.after[name], words, mark))}")
+            click.echo(f"    {name}  before  {shorten(before)}")
+            click.echo(
+                f"    {' ' * len(name)}  after   {mark_changes(shorten(before), shorten(sample.after[name]), words, mark)}"
+            )
     click.echo()
 
 
@@ -128,8 +130,3 @@ def json_report(report: Report) -> dict[str, Any]:
 
 def _line(head: str, text: str) -> None:
     click.echo(f"{head:<10}{text}")
-
-
-def _short(text: str, most: int = 400) -> str:
-    flat = " ".join(text.splitlines())
-    return flat if len(flat) <= most else flat[:most] + " ..."

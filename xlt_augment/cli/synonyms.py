@@ -1,10 +1,12 @@
 """`xlt-augment synonyms`: import, export, info, lookup."""
 
 import json
+from pathlib import Path
 
 import click
 
 from xlt_augment.cli.options import Help
+from xlt_augment.errors import OutputError
 
 _LOOKUP_EXAMPLES = """Examples:
 xlt-augment synonyms lookup movie wonderful
@@ -19,11 +21,12 @@ def synonyms() -> None:
 @synonyms.command("import", cls=Help, epilog="Examples:\nxlt-augment synonyms import published.json published.arrow")
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
-def import_set(source: str, target: str) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace a file at TARGET.")
+def import_set(source: str, target: str, overwrite: bool) -> None:
     """Write the set in SOURCE (word -> list of words as JSON, or groups as .txt) to TARGET in the Arrow form."""
     from xlt_augment.synonyms.synonym_set import SynonymSet
 
-    _require_ending(target, ".arrow")
+    _check_target(target, ".arrow", overwrite)
     found = SynonymSet.load(source)
     found.save(target)
     click.echo(f"{target}: {len(found):,} words, sha256 {found.sha256}")
@@ -32,11 +35,12 @@ def import_set(source: str, target: str) -> None:
 @synonyms.command("export", cls=Help, epilog="Examples:\nxlt-augment synonyms export published.arrow neighbors.json")
 @click.argument("source", metavar="SET")
 @click.argument("target", type=click.Path())
-def export_set(source: str, target: str) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace a file at TARGET.")
+def export_set(source: str, target: str, overwrite: bool) -> None:
     """Write SET to TARGET as JSON, word -> list of neighbors. Distances have no place in that layout."""
     from xlt_augment.synonyms.synonym_set import SynonymSet
 
-    _require_ending(target, ".json")
+    _check_target(target, ".json", overwrite)
     found = SynonymSet.load(source)
     found.save_json(target)
     if found.statistics()["pairs_with_distance"]:
@@ -79,6 +83,10 @@ def lookup(words: tuple[str, ...], source: str, as_json: bool) -> None:
         click.echo(f"{word}: {', '.join(shown) or 'no neighbor'}")
 
 
-def _require_ending(target: str, ending: str) -> None:
+def _check_target(target: str, ending: str, overwrite: bool) -> None:
     if not target.endswith(ending):
         raise click.UsageError(f"the target {target!r} should end in {ending}, which says what it holds.")
+    if Path(target).exists() and not overwrite:
+        raise OutputError(
+            f"writing {target}", found="a file of that name", expected="a new file", remedy="Choose another, or say --overwrite"
+        )

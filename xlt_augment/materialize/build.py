@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from xlt_augment.canonical import canonical_json, pretty_json, sha256_file, sha256_json
 from xlt_augment.content_hash import BLOCK_ROWS, ContentHasher, type_name
-from xlt_augment.errors import DatasetError, UsageError
+from xlt_augment.errors import DatasetError, OutputError, UsageError
 from xlt_augment.materialize.card import dataset_card
 from xlt_augment.materialize.corpus import Corpus, open_corpus
 from xlt_augment.materialize.dataset import OURS, label_names
@@ -31,18 +31,24 @@ from xlt_augment.perturb.rng import check_seed
 from xlt_augment.perturb.substitute import Substitute
 
 DEFAULT_SHARD_BYTES = 500 << 20
-Progress = Callable[[int], object]  # called with the number of source rows that were finished
+Progress = Callable[[int], object]  # called with the number of rows that were written
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A build that was checked and not yet done. `existing` is set when `target` holds that very dataset already."""
+    """A build that was checked and not yet done.
+
+    `digest` is its id (`build_id`); `named` whether the target's name comes from it; `existing` is set when `target`
+    holds that very dataset already.
+    """
 
     corpus: Corpus
     operator: Operator
     recipe: dict[str, Any]
     synonyms: dict[str, Any] | None
     target: Path
+    digest: str
+    named: bool
     existing: Manifest | None
 
     @property
@@ -81,7 +87,8 @@ def build(
     """Write the m-way dataset of a source; `reading` are the options of `open_corpus`.
 
     Without `out` the folder lies here, is named after source and recipe, and is taken as it is when that very dataset is
-    there already. The result does not depend on `num_proc` (threads, default all cores) nor on `max_shard_size` (bytes).
+    there already. The result does not depend on `num_proc` (threads, at most the cores, which are the default) nor on
+    `max_shard_size` (bytes).
     Raises UsageError, SourceError and OutputError; nothing half-written is ever left under the final name.
     """
     plan = plan_build(source, operator, m=m, seed=seed, out=out, overwrite=overwrite, **reading)
@@ -112,7 +119,10 @@ def plan_build(
     existing = _existing(target, digest) if out is None and not overwrite else None
     if existing is None:
         check_target(target, overwrite=overwrite)
-    return Plan(corpus=corpus, operator=operator, recipe=recipe, synonyms=synonyms, target=target, existing=existing)
+    return Plan(
+        corpus=corpus, operator=operator, recipe=recipe, synonyms=synonyms, target=target, digest=digest,
+        named=out is None, existing=existing,
+    )  # fmt: skip
 
 
 def run_build(
@@ -134,19 +144,24 @@ def run_build(
     start = time.perf_counter()
     if plan.existing is not None:
         return Report(path=plan.target, manifest=plan.existing, seconds=0.0, existed=True)
-    with new_folder(plan.target, overwrite=overwrite) as folder:
-        manifest = _write(folder, plan, num_proc or _cores(), max_shard_size, progress)
+    try:
+        with new_folder(plan.target, overwrite=overwrite) as folder:
+            manifest = _write(folder, plan, min(num_proc or _cores(), _cores()), max_shard_size, progress)
+    except OutputError:
+        if plan.named and (twin := _existing(plan.target, plan.digest)):  # another process built it meanwhile
+            return Report(path=plan.target, manifest=twin, seconds=time.perf_counter() - start, existed=True)
+        raise
     return Report(path=plan.target, manifest=manifest, seconds=time.perf_counter() - start, existed=False)
 
 
 def _existing(target: Path, digest: str) -> Manifest | None:
-    """The manifest of that very dataset, if it stands at `target` with all its files at their sizes."""
+    """The manifest of that very dataset, if it stands at `target` and all its files have their sha256."""
     try:
         found = Manifest.read(target)
     except DatasetError:
         return None
     same = build_id(found.recipe, found.source["sha256"], (found.synonyms or {}).get("sha256")) == digest
-    whole = all((target / f.path).is_file() and (target / f.path).stat().st_size == f.bytes for f in found.files)
+    whole = all((target / f.path).is_file() and sha256_file(target / f.path) == f.sha256 for f in found.files)
     return found if same and whole else None
 
 
@@ -160,7 +175,7 @@ def _write(folder: Path, plan: Plan, threads: int, max_shard_size: int, progress
         return perturb_unit(unit, plan.operator, int(plan.recipe["seed"]), text)
 
     with ShardWriter(folder, schema, max_shard_size) as shards:
-        for result in _ordered(work, cut_units(plan.corpus.batches(), text, m), threads):
+        for result in _ordered(work, cut_units(plan.corpus.batches(), m), threads):
             batch = result.batch.cast(schema)
             shards.write(batch)
             hasher.update(batch)
@@ -168,7 +183,7 @@ def _write(folder: Path, plan: Plan, threads: int, max_shard_size: int, progress
             progress(batch.num_rows)
         data_files = shards.files()
     logical_hash = hasher.hexdigest(format=DATASET_FORMAT, recipe=plan.recipe)
-    source = {"name": plan.corpus.name, "rows": plan.corpus.rows, "sha256": plan.corpus.sha256, "files": plan.corpus.files}
+    source = {name: getattr(plan.corpus, name) for name in ("name", "rows", "sha256", "label_names", "files")}
     parts: dict[str, Any] = {"recipe": plan.recipe, "source": source, "synonyms": plan.synonyms}
     parts |= {"logical_hash": logical_hash, "statistics": statistics.to_json(), "software": software_versions()}
     parts = json.loads(pretty_json(parts))  # as it will be read back: lists for tuples

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from xlt_augment.materialize.dataset import AugmentedDataset
 from xlt_augment.materialize.manifest import Manifest
-from xlt_augment.materialize.marks import mark_changes
-
-_LONGEST = 300  # characters of a text shown in the card
+from xlt_augment.materialize.marks import mark_changes, shorten
 
 
 def dataset_card(manifest: Manifest, folder: Path, text_columns: Sequence[str]) -> str:
@@ -63,11 +61,6 @@ def _samples(manifest: Manifest, folder: Path) -> str:
     blocks = []
     for sample in samples:
         for name, before in sample.before.items():
-            after = mark_changes(before, sample.after[name], manifest.recipe["words"])
-            blocks.append(f"{name}, source {sample.source_id}, variant {sample.variant}\n  {_cut(before)}\n  {_cut(after)}")
+            marked = mark_changes(shorten(before), shorten(sample.after[name]), manifest.recipe["words"])
+            blocks.append(f"{name}, source {sample.source_id}, variant {sample.variant}\n  {shorten(before)}\n  {marked}")
     return "```text\n" + "\n".join(blocks).replace("```", "'''") + "\n```"
-
-
-def _cut(text: str) -> str:
-    flat = " ".join(text.splitlines())
-    return flat if len(flat) <= _LONGEST else flat[:_LONGEST] + " ..."

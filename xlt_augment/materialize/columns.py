@@ -11,6 +11,7 @@ from xlt_augment.errors import SourceError, UsageError
 from xlt_augment.materialize.dataset import OURS
 from xlt_augment.materialize.features import feature_of, plain_type
 from xlt_augment.materialize.sources import Chunk
+from xlt_augment.materialize.sources.base import check_names
 
 OUR_COLUMNS = tuple(name for name, _ in OURS)
 _USUAL_TEXTS = (("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2"), ("question", "sentence"),
@@ -48,6 +49,7 @@ def choose_columns(source: str, chunk: Chunk, text_columns: Sequence[str] | None
     """Columns by the caller's names, else the usual ones of the field. Raises UsageError for names that the source lacks,
     SourceError for columns that cannot be carried through."""
     schema = chunk.batch.schema
+    check_names(tuple(schema.names), source, SourceError)
     text = _text(source, schema, text_columns)
     label = _label(source, schema, text, label_column)
     others = [f for f in schema if f.name not in text and f.name != label]

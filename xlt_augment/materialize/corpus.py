@@ -14,10 +14,10 @@ from xlt_augment.canonical import sha256_file
 from xlt_augment.content_hash import ContentHasher, type_name
 from xlt_augment.errors import SourceError, UsageError
 from xlt_augment.materialize.columns import Columns, choose_columns
-from xlt_augment.materialize.features import class_label, feature_of
+from xlt_augment.materialize.features import class_label, feature_of, stored_feature
 from xlt_augment.materialize.labels import Labels
 from xlt_augment.materialize.sources import Chunk, Layout, Source, open_source
-from xlt_augment.materialize.sources.base import check_names
+from xlt_augment.materialize.sources.base import DEFAULT_COLUMNS, check_names
 
 SOURCE_FORMAT = "xlt-source/1"
 
@@ -54,6 +54,8 @@ class Corpus:
         hasher = source_hasher(self.columns.fields, labelled=self.labels is not None)
         names = string_array(self.label_names or ())
         for chunk in self.source.chunks():
+            if not {name for name in (*self.columns.text, self.columns.label) if name} <= set(chunk.batch.schema.names):
+                break  # another header: the hash tells below
             labels = self.labels.strings(chunk) if self.labels else None
             hasher.update(self.columns.arrange(chunk.batch, labels))
             yield self.columns.arrange(chunk.batch, pc.index_in(labels, names).cast(pa.int64()) if self.labels else None)
@@ -68,7 +70,7 @@ class Corpus:
     def features(self) -> dict[str, Any]:
         """The columns in the words of `datasets`."""
         stored = self.source.features
-        found = {f.name: stored.get(f.name) or feature_of(f.type) for f in self.columns.fields}
+        found = {f.name: stored_feature(stored.get(f.name), f.type) for f in self.columns.fields}
         found |= {name: feature_of(pa.string()) for name in self.columns.text}
         return found | ({"label": class_label(self.label_names)} if self.label_names else {})
 
@@ -97,6 +99,9 @@ def open_corpus(
     `label_column` None means `label` where there is one, "" means none. Raises SourceError for every row that cannot be
     used as it is, and UsageError for columns that the source lacks.
     """
+    for name, given in (("text_columns", text_columns), ("labels", labels), ("columns", columns)):
+        if isinstance(given, str):
+            raise UsageError(f"reading {name}", found="one str", expected="a list of names", remedy=f"Pass [{given!r}]")
     named = frozenset([*(text_columns or ()), *([label_column] if label_column else [])])
     source = open_source(spec, Layout(header=header, columns=tuple(columns) if columns else None, named=named))
     chunks = source.chunks()
@@ -104,7 +109,7 @@ def open_corpus(
     chosen = choose_columns(source.name, head, text_columns, label_column)
     reader = _labels(source, chosen.label, labels)
     if not text_columns:
-        _refuse_numbers(head, chosen.text)
+        _refuse_numbers(source, head, chosen)
     hasher, n_bytes = source_hasher(chosen.fields, labelled=reader is not None), 0
     for chunk in chain([head], chunks):
         chosen.check_texts(chunk)
@@ -130,13 +135,16 @@ def _labels(source: Source, column: str | None, declared: Sequence[str] | None) 
     return Labels(column, declared, source.features.get(column, {}).get("names"))
 
 
-def _refuse_numbers(chunk: Chunk, text: Sequence[str]) -> None:
-    """A text column that nobody named and that holds numbers alone is a label column read as text."""
-    for name in text:
-        if pc.all(pc.match_substring_regex(chunk.batch[name].cast(pa.string()), r"^-?\d+$")).as_py():
+def _refuse_numbers(source: Source, chunk: Chunk, columns: Columns) -> None:
+    """A text column that nobody named and that holds numbers, or single words that repeat, is a label read as text."""
+    for name in columns.text:
+        values = chunk.batch[name].cast(pa.string())
+        few = len(values) >= 8 and 4 * len(pc.unique(values)) <= len(values)
+        words = few and name == DEFAULT_COLUMNS[1] and columns.label is None and source.remark == "no header"
+        if pc.all(pc.match_substring_regex(values, r"^\S+$" if words else r"^-?\d+$")).as_py():
             raise SourceError(
                 f"reading {chunk.locate(0)}",
-                found=f"numbers alone in column {name!r}, for example {chunk.batch[name][0].as_py()!r}",
+                found=f"{'a few words' if words else 'numbers'} alone in column {name!r}, for example {values[0].as_py()!r}",
                 expected="text",
                 remedy="Name the columns, for example: --columns sentence,label",
             )

@@ -5,7 +5,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64", "string_view": "string", "binary_view": "binary"}
+_NAMES = {
+    "date32[day]": "date32",
+    "date64[ms]": "date64",
+    "halffloat": "float16",
+    "float": "float32",
+    "double": "float64",
+    "string_view": "string",
+    "binary_view": "binary",
+}
 
 
 def feature_of(kind: pa.DataType) -> Any:
@@ -38,8 +46,29 @@ def _value_name(kind: pa.DataType) -> str:
     return _NAMES.get(str(kind), str(kind))
 
 
+def stored_feature(feature: Any, kind: pa.DataType) -> Any:
+    """The feature that a source gives of a column, if it fits the column's type; else the one of the type."""
+    if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names") and kind == pa.int64():
+        return feature
+    special = isinstance(feature, dict) and feature.get("_type") not in (
+        None,
+        "Value",
+        "ClassLabel",
+        "List",
+        "LargeList",
+        "Sequence",
+    )
+    return feature if special else feature_of(kind)
+
+
 def plain_type(kind: pa.DataType) -> pa.DataType:
-    """The type that a column is stored in: dictionaries by value, view strings as plain ones."""
+    """The type that a column is stored in: dictionaries by value, view strings as plain ones, at any depth."""
+    if pt.is_list(kind):
+        return pa.list_(plain_type(kind.value_type))
+    if pt.is_large_list(kind):
+        return pa.large_list(plain_type(kind.value_type))
+    if pt.is_struct(kind):
+        return pa.struct([pa.field(field.name, plain_type(field.type)) for field in kind])
     if pt.is_dictionary(kind):
         return plain_type(kind.value_type)
     if pt.is_string_view(kind):

@@ -15,6 +15,11 @@ from xlt_augment.materialize.sources import Chunk
 _MOST_CLASSES = 4_096
 
 
+def _is_number(name: str) -> bool:
+    digits = name.removeprefix("-")
+    return digits.isascii() and digits.isdigit()
+
+
 class Labels:
     """Reads label values as class names; with no declared order it collects the names that occur.
 
@@ -37,7 +42,7 @@ class Labels:
             names = values.cast(pa.string())
         else:
             raise self._refuse(chunk, 0, f"the type {values.type}", "text or whole numbers", "Name another --label-column")
-        known = pc.and_(names.is_valid(), pc.not_equal(names, scalar("")))
+        known = pc.and_(names.is_valid(), pc.match_substring_regex(names, r"\A\S(?:.*\S)?\z"))  # no white space around it
         if self.declared is not None:
             known = pc.and_(known, pc.is_in(names, string_array(self.declared)))
         known = pc.fill_null(known, scalar(False))
@@ -45,7 +50,9 @@ class Labels:
             bad = pc.index(known, False).as_py()
             found = values[bad].as_py()
             expected = f"one of {', '.join(self.declared)}" if self.declared else "a label"
-            raise self._refuse(chunk, bad, "no label" if found in (None, "") else f"the label {found!r}", expected, "")
+            raise self._refuse(
+                chunk, bad, "no label" if found is None or not str(found).strip() else f"the label {found!r}", expected, ""
+            )
         return names
 
     def count(self, chunk: Chunk) -> pa.StringArray:
@@ -63,13 +70,15 @@ class Labels:
         """Class names in their declared order, else numbers by value, else sorted."""
         if self.declared is not None:
             return self.declared
-        numbers = all(name.removeprefix("-").isascii() and name.removeprefix("-").isdigit() for name in self._counts)
+        numbers = all(_is_number(name) for name in self._counts)
         return tuple(sorted(self._counts, key=lambda name: (int(name), name)) if numbers else sorted(self._counts))
 
     def first_looks_like_header(self) -> bool:
         """Whether the first row has a label of its own that nothing else has, while every other label repeats."""
         rest = [count for name, count in self._counts.items() if name != self.first]
-        return self.declared is None and self._counts[self.first] == 1 and len(rest) > 1 and min(rest) > 1
+        numeric = all(_is_number(name) for name in self._counts if name != self.first)
+        alone = self.declared is None and self._counts[self.first] == 1 and bool(rest)
+        return alone and (len(rest) > 1 and min(rest) > 1 or (numeric and not _is_number(self.first)))
 
     def _refuse(self, chunk: Chunk, row: int, found: str, expected: str, remedy: str) -> SourceError:
         remedy = remedy or "Repair that row, declare its label with --labels, or carry the column through: --label-column ''"

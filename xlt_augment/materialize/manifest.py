@@ -13,6 +13,10 @@ from xlt_augment.errors import DatasetError
 
 DATASET_FORMAT = "xlt-dataset/1"
 MANIFEST_NAME = "xlt.json"
+STATISTICS = (
+    "rows", "source_rows", "texts", "empty_texts", "texts_without_eligible_words", "words", "eligible_words", "changed_words",
+    "unchanged_variants", "duplicate_variants", "eligible_share", "changed_share", "changed_share_of_eligible",
+)  # fmt: skip
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -92,10 +96,13 @@ def _has_shape(manifest: Manifest) -> bool:
         return False
     numbers = (recipe.get("m"), recipe.get("seed"), source.get("rows"), statistics.get("rows"))
     texts = (recipe.get("words"), recipe.get("method"), source.get("name"), source.get("sha256"), manifest.logical_hash)
-    columns = recipe.get("text_columns")
+    columns, labels = recipe.get("text_columns"), source.get("label_names")
+    counts = [statistics.get(name) for name in STATISTICS]
     return (
         all(type(number) is int and number >= 0 for number in numbers)
         and all(isinstance(text, str) for text in texts)
+        and all(isinstance(count, int | float) for count in counts)
+        and (labels is None or (isinstance(labels, list) and all(isinstance(name, str) for name in labels)))
         and isinstance(columns, list)
         and all(isinstance(name, str) for name in columns)
         and all(_is_plain(entry) for entry in manifest.files)

@@ -5,6 +5,14 @@ from difflib import SequenceMatcher
 
 from xlt_augment.perturb.words import split_text
 
+_LONGEST = 400  # characters; a comparison of whole books would take hours
+
+
+def shorten(text: str) -> str:
+    """The beginning of a text on one line, for people to look at."""
+    flat = " ".join(text[: 2 * _LONGEST].splitlines())
+    return flat if len(flat) <= _LONGEST else flat[:_LONGEST] + " ..."
+
 
 def mark_changes(before: str, after: str, words: str = "span", mark: Callable[[str], str] = "[{}]".format) -> str:
     """`after` with every word that differs from `before` passed through `mark`."""

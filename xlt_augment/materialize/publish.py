@@ -3,21 +3,26 @@
 import ctypes
 import errno
 import os
+import re
 import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from xlt_augment.errors import OutputError
 from xlt_augment.materialize.manifest import MANIFEST_NAME
 
+_OURS = re.compile(r"(data-\d+-of-\d+|cache-.*)\.arrow|(state|dataset_info|xlt)\.json|README\.md")
 _AT_FDCWD, _EXCHANGE_LINUX, _SWAP_MACOS = -100, 2, 2
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Raises OutputError when `target` exists and may not be replaced; only a dataset of ours ever is."""
+    """Raises OutputError when `target` exists and may not be replaced.
+
+    Only a folder that holds a dataset and nothing else ever is.
+    """
     if not os.path.lexists(target):
         return
     if not overwrite:
@@ -27,12 +32,14 @@ def check_target(target: Path, *, overwrite: bool) -> None:
             expected="a new folder",
             remedy="Choose another --out, or say --overwrite to replace the dataset there",
         )
-    if target.is_symlink() or not (target / MANIFEST_NAME).is_file():
+    whole = target.is_dir() and not target.is_symlink() and (target / MANIFEST_NAME).is_file()
+    foreign = sorted(p.name for p in target.iterdir() if not _OURS.fullmatch(p.name)) if whole else []
+    if not whole or foreign:
         raise OutputError(
             f"replacing {target}",
-            found="no dataset of xlt-augment there",
-            expected="a dataset folder, the only thing that --overwrite replaces",
-            remedy="Choose another --out, or remove it yourself",
+            found=f"{foreign[0]}, which is no part of a dataset" if foreign else "no dataset of xlt-augment there",
+            expected="a dataset folder and nothing else in it, the only thing that --overwrite replaces",
+            remedy="Choose another --out, or move away what you need and remove the rest",
         )
 
 
@@ -43,22 +50,43 @@ def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     With `overwrite` an old dataset is exchanged in one step, then removed. Raises OutputError when the place cannot be
     written to or the disk is full.
     """
-    check_target(target, overwrite=overwrite)
-    partial = target.with_name(f".{target.name}.partial-{secrets.token_hex(4)}")
+    place = Path(os.path.abspath(target))  # noqa: PTH100 - a link is not to be followed
+    check_target(place, overwrite=overwrite)
+    old = _identity(place)
+    made = [parent for parent in place.parents if not parent.exists()]
+    partial = place.with_name(f".xlt-partial-{secrets.token_hex(4)}")
+    done = False
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
-        if overwrite and target.exists():
+        if old is not None:
             _probe_exchange(partial)
         yield partial
-        if overwrite and target.exists():
-            _exchange(partial, target)
-        else:
-            partial.rename(target)
+        _take_place(partial, place, old)
+        done = True
     except OSError as error:
         raise _output_error(target, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        for parent in made if not done else ():
+            with suppress(OSError):
+                parent.rmdir()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of what is there, None where nothing is."""
+    return (path.lstat().st_dev, path.lstat().st_ino) if os.path.lexists(path) else None
+
+
+def _take_place(partial: Path, place: Path, old: tuple[int, int] | None) -> None:
+    """Move `partial` to `place`, in exchange for the dataset `old` that was there when the build began."""
+    if _identity(place) != old:
+        raise OSError(errno.EEXIST, "something of that name, made meanwhile")
+    if old is None:
+        partial.rename(place)
+    else:
+        check_target(place, overwrite=True)
+        _exchange(partial, place)
 
 
 def _exchange(a: Path, b: Path) -> None:
@@ -94,10 +122,9 @@ def _probe_exchange(folder: Path) -> None:
 
 def _output_error(target: Path, error: OSError) -> OutputError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    taken = error.errno in (errno.EEXIST, errno.ENOTEMPTY)
     return OutputError(
         f"writing {target}",
-        found="no space left" if full else "something of that name, made meanwhile" if taken else error.strerror or str(error),
+        found="no space left" if full else error.strerror or str(error),
         expected="room for the dataset; --dry-run says how much it needs" if full else "a folder that can be written to",
-        remedy="Make room or choose another --out" if full else "Choose another --out or mend its permissions",
+        remedy="Make room or choose another --out" if full else "Choose another --out or mend what is in the way",
     )

@@ -27,4 +27,5 @@ def build_id(recipe: Mapping[str, Any], source_sha256: str, synonyms_sha256: str
 
 def folder_name(source: str, recipe: Mapping[str, Any], digest: str) -> str:
     """Name of a dataset's folder: source, method, m, p and the first digits of its id."""
-    return f"{source[:80]}-{recipe['method']}-m{recipe['m']}-p{recipe['p']}-{digest[:8]}"
+    short = source.encode()[:80].decode(errors="ignore")
+    return f"{short}-{recipe['method']}-m{recipe['m']}-p{recipe['p']}-{digest[:8]}"

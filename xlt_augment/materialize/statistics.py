@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from xlt_augment.materialize.manifest import STATISTICS
 from xlt_augment.materialize.units import Result
 
 
@@ -28,14 +29,9 @@ class Statistics:
     def to_json(self) -> dict[str, Any]:
         """The manifest's statistics. `changed_share` is of all words of the variants, `eligible_share` of the source."""
         c, copies = self._counts, self._m
-        names = (
-            "texts", "empty_texts", "texts_without_eligible_words", "words", "eligible_words", "changed_words",
-            "unchanged_variants", "duplicate_variants",
-        )  # fmt: skip
-        return {
-            "rows": c["rows"],
+        counts: dict[str, Any] = {name: c[name] for name in STATISTICS}
+        return counts | {
             "source_rows": c["rows"] // (copies + 1),
-            **{name: c[name] for name in names},
             "eligible_share": _share(c["eligible_words"], c["words"]),
             "changed_share": _share(c["changed_words"], c["words"] * copies),
             "changed_share_of_eligible": _share(c["changed_words"], c["eligible_words"] * copies),

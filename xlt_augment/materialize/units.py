@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
 
-from xlt_augment.arrays import number_array
+from xlt_augment.arrays import number_array, number_numpy, scalar
+from xlt_augment.content_hash import is_text
 from xlt_augment.perturb.operator import Operator, Part, Perturbed, perturb_in_parts
 from xlt_augment.perturb.texts import Texts
 
@@ -31,12 +34,11 @@ class Result(NamedTuple):
     counts: dict[str, int]
 
 
-def cut_units(batches: Iterable[pa.RecordBatch], text_columns: tuple[str, ...], m: int) -> Iterator[Unit]:
+def cut_units(batches: Iterable[pa.RecordBatch], m: int) -> Iterator[Unit]:
     """Units of about `_UNIT_BYTES` of output: by rows, and by variants where one row alone is larger."""
     first_id = 0
     for batch in batches:
-        sizes = [np.diff(Texts.from_arrow(batch[name]).offsets) for name in text_columns]
-        ends = np.cumsum((sum(sizes) + _ROW_BYTES) * (m + 1))
+        ends = np.cumsum((_row_sizes(batch) + _ROW_BYTES) * (m + 1))
         start = done = 0
         while start < batch.num_rows:
             stop = max(start + 1, int(np.searchsorted(ends, done + _UNIT_BYTES, side="right")))
@@ -46,6 +48,18 @@ def cut_units(batches: Iterable[pa.RecordBatch], text_columns: tuple[str, ...], 
                 yield Unit(batch.slice(start, stop - start), first_id + start, range(first, min(first + step, m + 1)))
             start, done = stop, int(ends[stop - 1])
         first_id += batch.num_rows
+
+
+def _row_sizes(batch: pa.RecordBatch) -> np.ndarray:
+    """About how many bytes each row takes, exact for strings and even for the rest: int64 [rows]."""
+    sizes = np.zeros(batch.num_rows, np.int64)
+    for column in batch.columns:
+        if is_text(column.type) or pt.is_binary(column.type) or pt.is_large_binary(column.type):
+            lengths = pc.binary_length(column)
+            sizes += number_numpy(pc.fill_null(lengths, scalar(0).cast(lengths.type)))
+        else:
+            sizes += column.nbytes // max(1, batch.num_rows)
+    return sizes
 
 
 def perturb_unit(unit: Unit, operator: Operator, seed: int, text_columns: tuple[str, ...]) -> list[Result]:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from xlt_augment.arrays import number_array, number_numpy, string_array
+from xlt_augment.arrays import number_array, number_numpy, scalar, string_array
 from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import DatasetError
 from xlt_augment.materialize.build import dataset_hasher
 from xlt_augment.materialize.columns import OUR_COLUMNS
 from xlt_augment.materialize.corpus import source_hasher, source_sha256
-from xlt_augment.materialize.dataset import check_schema, label_names, read_shard
+from xlt_augment.materialize.dataset import check_schema, read_shard
 from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest
 
 _REMEDY = "Fetch or build the dataset again"
@@ -61,7 +62,7 @@ def _check_rows(folder: Path, manifest: Manifest) -> None:
     for path, batch in _all_batches(folder, manifest):
         if schema is None:
             check_schema(path, schema := batch.schema, manifest)
-            names, sources = label_names(schema), [f for f in schema if f.name not in OUR_COLUMNS]
+            names, sources = manifest.source["label_names"], [f for f in schema if f.name not in OUR_COLUMNS]
             whole, originals = dataset_hasher(schema, m), source_hasher(sources, labelled=names is not None)
         if batch.schema != schema:
             raise _wrong(path, "other columns than in the first file", "one schema")
@@ -98,7 +99,8 @@ def _originals(batch: pa.RecordBatch, row: int, m: int, names: list[str] | None)
     taken = batch.drop_columns(list(OUR_COLUMNS)).take(rows)
     if names is None:
         return taken
-    labels = string_array(names).take(taken["label"])
+    known = pc.and_(pc.greater_equal(taken["label"], scalar(0)), pc.less(taken["label"], scalar(len(names))))
+    labels = string_array(names).take(pc.if_else(known, taken["label"], None))
     return taken.set_column(taken.schema.get_field_index("label"), "label", labels)
 
 

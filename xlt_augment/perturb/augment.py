@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from xlt_augment.errors import UsageError
 from xlt_augment.perturb.operator import Operator, perturb_in_parts
 from xlt_augment.perturb.rng import check_seed
@@ -13,11 +15,11 @@ _TEXTS_AT_ONCE = 4_096
 
 def check_variants(m: object) -> int:
     """`m` as an int. Raises UsageError outside 1 ... 32,767."""
-    if isinstance(m, bool) or not isinstance(m, int) or not 1 <= m <= MAX_VARIANTS:
+    if isinstance(m, bool) or not isinstance(m, (int, np.integer)) or not 1 <= m <= MAX_VARIANTS:
         raise UsageError(
             "reading m", found=repr(m), expected=f"a whole number from 1 to {MAX_VARIANTS:,}", remedy="Choose for example m=10"
         )
-    return m
+    return int(m)
 
 
 def augment(
@@ -32,6 +34,13 @@ def augment(
     if isinstance(texts, str):
         raise UsageError("reading texts", found="one str", expected="a list of str", remedy="Pass [text]")
     rows = list(texts)
+    if not 0 <= first_id < 2**62 or column != column.encode(errors="replace").decode():
+        raise UsageError(
+            "reading first_id and column",
+            found=f"{first_id} and {column!r}",
+            expected="a row number from 0 and a name in UTF-8",
+            remedy="Leave them out for the defaults",
+        )
     out: list[list[str]] = []
     for start in range(0, len(rows), _TEXTS_AT_ONCE):
         block = {column: Texts.from_strings(rows[start : start + _TEXTS_AT_ONCE])}

@@ -45,7 +45,7 @@ def growth(
     for k in range(entries.size):
         most = 0
         if entries[k] >= 0:
-            base = styles[k] * n_neighbors
+            base = np.int64(styles[k]) * n_neighbors
             for j in range(base + nb_first[entries[k]], base + nb_first[entries[k] + 1]):
                 most = max(most, form_offsets[j + 1] - form_offsets[j] - (stops[k] - starts[k]))
         total += most
@@ -75,7 +75,7 @@ def substitute(
                 choice = np.int64(((u & np.uint64(0xFFFFFFFF)) * (count + np.uint64(uniform))) >> np.uint64(32)) - uniform
                 if choice < 0 or u >> np.uint64(32) >= threshold:
                     continue
-                j = styles[k] * n_neighbors + nb_first[e] + choice
+                j = np.int64(styles[k]) * n_neighbors + nb_first[e] + choice
                 a, b = form_offsets[j], form_offsets[j + 1]
                 if same_bytes(forms, a, b, data, starts[k], stops[k]):
                     continue

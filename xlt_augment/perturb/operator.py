@@ -13,6 +13,10 @@ from xlt_augment.perturb.words import WORD_MODES
 MAX_BYTES = 2**31 - 1  # Arrow string arrays have 32-bit offsets
 
 
+class TooLarge(Exception):
+    """What was asked for does not fit into one array; ask for fewer texts or variants at once."""
+
+
 class Perturbed(NamedTuple):
     """Variants of n texts, rows ordered by (text, variant).
 
@@ -42,7 +46,7 @@ class Operator(Protocol):
     def perturb(self, texts: Texts, stream: Stream, first: int, stop: int) -> Perturbed:
         """Variants `first <= k < stop` of every text; variant 0 is the text itself.
 
-        Raises OverflowError when they might not fit into MAX_BYTES: ask for fewer texts or variants at once.
+        Raises TooLarge when they might not fit into MAX_BYTES.
         """
 
 
@@ -70,7 +74,7 @@ def perturb_in_parts(
 ) -> Iterator[tuple[Part, dict[str, Perturbed]]]:
     """Variants of all columns, in as few parts as MAX_BYTES an array allows; text 0 has the source_id `first_id`.
 
-    Raises OverflowError when one variant of one text does not fit.
+    Raises UsageError when one variant of one text does not fit.
     """
     n = len(next(iter(columns.values())).offsets) - 1
     pending = [Part(0, n, variants.start, variants.stop)]
@@ -82,9 +86,14 @@ def perturb_in_parts(
                 name: operator.perturb(texts.slice(part.start, part.end), streams[name], part.first, part.stop)
                 for name, texts in columns.items()
             }
-        except OverflowError:
+        except TooLarge as error:
             if not (halves := part.halves()):
-                raise
+                raise UsageError(
+                    f"perturbing the text with source_id {first_id + part.start}",
+                    found=f"a variant of {error}",
+                    expected="texts whose variants stay below 2 GiB",
+                    remedy="Split that text",
+                ) from error
             pending += reversed(halves)
         else:
             yield part, perturbed
@@ -104,7 +113,7 @@ def check_words(mode: str) -> None:
 
 
 def check_room(n_bytes: int) -> int:
-    """Raises OverflowError when so many bytes do not fit into one array."""
+    """`n_bytes` again. Raises TooLarge when so many do not fit into one array."""
     if n_bytes > MAX_BYTES:
-        raise OverflowError(f"{n_bytes:,} bytes in one array")
+        raise TooLarge(f"{n_bytes:,} bytes")
     return int(n_bytes)

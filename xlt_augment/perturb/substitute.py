@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from xlt_augment.arrays import number_numpy, string_array
+from xlt_augment.errors import UsageError
 from xlt_augment.perturb import kernel
 from xlt_augment.perturb import kernel_words as lookup
 from xlt_augment.perturb.operator import Perturbed, check_choice, check_room, check_words
@@ -50,6 +51,13 @@ class Substitute:
     method: ClassVar[str] = "synonym"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.synonyms, SynonymSet):
+            raise UsageError(
+                "making Substitute",
+                found=f"a {type(self.synonyms).__name__}",
+                expected="a SynonymSet",
+                remedy="Use for example SynonymSet.default()",
+            )
         if self.p != "uniform":
             object.__setattr__(self, "p", check_probability(self.p))
         check_words(self.words)

@@ -40,6 +40,10 @@ def split_text(text: str, mode: str = "span") -> tuple[list[str], list[str]]:
     return pieces[1::2], pieces[0::2]
 
 
+def _whole(pattern: str) -> str:
+    return rf"\A(?:{pattern})\z"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Protect:
     """Words that are never changed nor moved: listed ones, and those that a pattern matches as a whole.
@@ -56,7 +60,8 @@ class Protect:
         object.__setattr__(self, "patterns", tuple(sorted(set(self.patterns))))
         for pattern in self.patterns:
             try:
-                pc.match_substring_regex(string_array(["x"]), pattern)
+                pc.match_substring_regex(string_array(["x"]), pattern)  # alone first: "a)(b" is none, though wrapped it is
+                pc.match_substring_regex(string_array(["x"]), _whole(pattern))
             except pa.ArrowInvalid as error:
                 raise UsageError(
                     f"reading the pattern re:{pattern} of --protect",
@@ -71,8 +76,14 @@ class Protect:
         if isinstance(items, Protect):
             return items
         items = (items,) if isinstance(items, str) else tuple(items)
-        if any(item in ("", "re:") for item in items):
-            raise UsageError("reading --protect", found="an empty entry", expected="a word or re:PATTERN", remedy="Remove it")
+        for item in items:
+            if not isinstance(item, str) or item == "re:" or (not item.startswith("re:") and item.split() != [item]):
+                raise UsageError(
+                    "reading --protect",
+                    found=repr(item) if item not in ("", "re:") else "an empty entry",
+                    expected="one word or re:PATTERN",
+                    remedy="Give each word by itself",
+                )
         patterns = tuple(item[3:] for item in items if item.startswith("re:"))
         return cls(words=tuple(item for item in items if not item.startswith("re:")), patterns=patterns)
 
@@ -88,7 +99,7 @@ class Protect:
         for column in (as_written, lowered):
             found |= bool_numpy(pc.is_in(column, string_array(self.words)))
             for pattern in self.patterns:
-                whole = pc.match_substring_regex(column, rf"\A(?:{pattern})\z")
+                whole = pc.match_substring_regex(column, _whole(pattern))
                 found |= bool_numpy(whole)
         return found
 

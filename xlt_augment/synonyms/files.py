@@ -1,8 +1,9 @@
 """Synonym sets on disk: the Arrow form, the published JSON, groups of words; and the embedded sets by name."""
 
 import json
-import os
+import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -85,6 +86,8 @@ def read_json(path: Path) -> Loaded:
 
     try:
         mapping = json.loads(path.read_bytes(), object_pairs_hook=unique)
+    except RecursionError:
+        _refuse(path, "lists within lists without end", expected)
     except json.JSONDecodeError as error:
         _refuse(path, f"{error.msg} in line {error.lineno}", expected)
     except (OSError, UnicodeDecodeError) as error:
@@ -99,9 +102,11 @@ def read_json(path: Path) -> Loaded:
 
 def _read_groups(path: Path) -> Loaded:
     try:
-        mapping = groups_to_mapping(path.read_text(encoding="utf-8").splitlines())
+        mapping = groups_to_mapping(path.read_text(encoding="utf-8-sig").splitlines())
     except (OSError, UnicodeDecodeError) as error:
         _refuse(path, f"no readable text ({_first_line(error)})", "lines of interchangeable words in UTF-8")
+    if marked := next((word for word in mapping if word.startswith("#")), None):
+        _refuse(path, f"the word {marked!r}", "comments on lines of their own", "Put the comment on a line that begins with #")
     return _from_mapping(path, mapping)
 
 
@@ -114,7 +119,7 @@ def _from_mapping(path: Path, mapping: dict[str, list[str]]) -> Loaded:
 
 
 def write_arrow(table: pa.Table, made: dict[str, Any], path: Path) -> None:
-    """Write the Arrow form beside `path`, then move it there. Raises OutputError."""
+    """Write the Arrow form beside `path`, then move it there, over a file of that name. Raises OutputError."""
     metadata = {"format": FORMAT, "sha256": table_sha256(table), "made": made, **table_statistics(table)}
     table = table.replace_schema_metadata({_METADATA_KEY: canonical_json(metadata)})
 
@@ -131,7 +136,7 @@ def write_json(mapping: dict[str, list[str]], path: Path) -> None:
 
 
 def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".xlt-partial-{secrets.token_hex(4)}")
     try:
         write(partial)
         partial.replace(path)
@@ -143,7 +148,8 @@ def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             remedy="Choose another file name, or make room",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _first_line(error: BaseException) -> str:

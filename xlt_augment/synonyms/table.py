@@ -22,7 +22,16 @@ _BREAKS = "[\\t\\n\\r\\x00]"  # would break the files that texts are kept in
 
 
 def table_from_mapping(neighbors: Mapping[str, Sequence[str]]) -> pa.Table:
-    """Rows without distances from word -> neighbors."""
+    """Rows without distances from word -> neighbors. Raises SynonymError for neighbors that are no strings."""
+    if strange := next(
+        (row for row in neighbors.values() if isinstance(row, str) or not all(isinstance(n, str) for n in row)), None
+    ):
+        raise SynonymError(
+            "making a synonym set",
+            found=f"{strange!r} as neighbors",
+            expected="a list of str",
+            remedy="Pass word -> [neighbors]",
+        )
     counts = np.fromiter(map(len, neighbors.values()), np.int32, len(neighbors))
     cuts = np.concatenate((np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)))
     listed = pa.ListArray.from_arrays(number_array(cuts), string_array([n for row in neighbors.values() for n in row]))
@@ -59,7 +68,7 @@ def groups_to_mapping(lines: Iterable[str]) -> dict[str, list[str]]:
     """Groups of interchangeable words, one a line, to word -> all other words of its groups; `#` opens a comment line."""
     found: dict[str, list[str]] = {}
     for line in lines:
-        group = [] if line.startswith("#") else line.split()
+        group = [] if line.lstrip().startswith("#") else line.split()
         for word in group:
             known = found.setdefault(word, [])
             known += [other for other in group if other != word and other not in known]

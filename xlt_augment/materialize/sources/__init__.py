@@ -3,7 +3,7 @@
 import glob
 from pathlib import Path
 
-from xlt_augment.errors import SourceError
+from xlt_augment.errors import SourceError, UsageError
 from xlt_augment.materialize.sources.base import Chunk, Layout, Source
 from xlt_augment.materialize.sources.delimited import CsvSource, TsvSource
 from xlt_augment.materialize.sources.jsonl import JsonlSource
@@ -19,11 +19,10 @@ def open_source(spec: str | Path, layout: Layout) -> Source:
     Raises SourceError when nothing is there or its kind is unknown.
     """
     text = str(spec)
-    if text.startswith("hf:"):
-        return HubSource(text[3:])
     path = Path(text)
-    if path.is_dir():
-        return _open_folder(path)
+    if text.startswith("hf:") or path.is_dir():
+        _refuse_layout(text, layout)
+        return HubSource(text[3:]) if text.startswith("hf:") else _open_folder(path)
     files = (path,) if path.exists() else tuple(Path(p) for p in sorted(glob.glob(text, recursive=True)))  # noqa: PTH207 - absolute patterns too
     if not files:
         found = "no file that matches" if glob.has_magic(text) else "no such file or folder"
@@ -36,7 +35,18 @@ def open_source(spec: str | Path, layout: Layout) -> Source:
     kind = kinds.pop()
     if kind in (".tsv", ".csv"):
         return (TsvSource if kind == ".tsv" else CsvSource)(name, files, layout)
+    _refuse_layout(text, layout)
     return (ParquetSource if kind == ".parquet" else JsonlSource)(name, files)
+
+
+def _refuse_layout(text: str, layout: Layout) -> None:
+    if layout.header is not None or layout.columns is not None:
+        raise UsageError(
+            f"opening {text}",
+            found="--header, --no-header or --columns",
+            expected="them for TSV and CSV files alone",
+            remedy="Leave them out: this source names its columns itself",
+        )
 
 
 def _open_folder(path: Path) -> Source:
@@ -52,9 +62,10 @@ def _open_folder(path: Path) -> Source:
 
 
 def _kind(file: Path) -> str:
-    kind = Path(file.stem).suffix if file.suffix in _COMPRESSIONS else file.suffix
-    kind = {".ndjson": ".jsonl"}.get(kind.lower(), kind.lower())
-    if kind not in (".tsv", ".csv", ".jsonl", ".parquet") or (kind == ".parquet" and file.suffix in _COMPRESSIONS):
+    packed = file.suffix in _COMPRESSIONS
+    kind = (Path(file.stem).suffix if packed else file.suffix).lower()
+    kind = {".ndjson": ".jsonl"}.get(kind, kind)
+    if kind not in (".tsv", ".csv", ".jsonl", ".parquet") or (kind == ".parquet" and packed):
         raise SourceError(
             f"opening {file}", found=f"the ending {file.suffix!r}", expected=_ENDINGS, remedy="Rename the file by what it holds"
         )
@@ -65,7 +76,7 @@ def _name(path: Path) -> str:
     """The file's name up to its endings, in letters that every file system takes."""
     stem = path.name
     for suffix in (*_COMPRESSIONS, ".tsv", ".csv", ".jsonl", ".ndjson", ".parquet"):
-        stem = stem.removesuffix(suffix)
+        stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
     cleaned = "".join(c if c.isalnum() or c in "-_." else "-" for c in stem).strip("-.")
     return cleaned or "corpus"
 

@@ -11,6 +11,20 @@ from xlt_augment.errors import SourceError, UsageError
 
 DEFAULT_COLUMNS = ("sentence1", "sentence2", "label")  # the layout of the XTREME files
 _HEADER_WORDS = {"sentence1", "sentence2", "premise", "hypothesis", "label"}
+_LIKELY = {
+    "text",
+    "sentence",
+    "question",
+    "question1",
+    "question2",
+    "gold",
+    "gold_label",
+    "labels",
+    "class",
+    "target",
+    "id",
+    "idx",
+}
 
 
 class Chunk(NamedTuple):
@@ -60,7 +74,17 @@ class Layout:
         """
         header = self.header
         if header is None:
-            header = not self.columns and (header_expected or bool((_HEADER_WORDS | self.named) & set(first)))
+            usual = bool((_HEADER_WORDS | self.named) & set(first))
+            if self.columns == tuple(first) or (
+                not self.columns and not header_expected and not usual and _LIKELY & set(first)
+            ):
+                raise SourceError(
+                    f"reading {where}",
+                    found=f"what may be a header ({', '.join(first)[:80]})",
+                    expected="a row, or a header that is declared",
+                    remedy="Say --header if line 1 names the columns (without --columns), --no-header if it is a row",
+                )
+            header = not self.columns and (header_expected or usual)
         if header:
             return check_names(tuple(first), where, SourceError), True
         if self.columns is None and len(first) not in (2, 3):

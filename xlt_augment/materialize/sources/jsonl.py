@@ -62,14 +62,25 @@ def _objects(path: Path) -> Iterator[tuple[int, list[dict[str, Any]]]]:
 
 def _object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        value = json.loads(line)
-    except ValueError as error:
+        value = json.loads(line, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
         found = f"no JSON ({error})"
     else:
         if isinstance(value, dict):
             return value
         found = f"a JSON {type(value).__name__}"
     raise SourceError(f"reading {path}:{number}", found=found, expected="one JSON object a line", remedy="Repair that line")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different and can be encoded."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {name!r} twice")
+        name.encode()
+        found[name] = value
+    return found
 
 
 def _names(rows: list[dict[str, Any]]) -> list[str]:

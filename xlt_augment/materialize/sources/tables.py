@@ -1,7 +1,9 @@
 """Sources that are tables already: Parquet files, saved `datasets` folders, and datasets of the Hugging Face Hub."""
 
 import json
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +15,8 @@ from xlt_augment.errors import SourceError, UsageError
 from xlt_augment.materialize.sources.base import Chunk, columns_differ, no_rows, unreadable
 
 _ROWS = 2_048
+# What loading a foreign dataset was seen to raise; those of `datasets` itself derive from them.
+_LOAD_ERRORS = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError, pa.ArrowException)
 
 
 class _Rows(Protocol):
@@ -27,9 +31,14 @@ class _Rows(Protocol):
 def _features(schema: pa.Schema) -> dict[str, Any]:
     """What `datasets` left in a schema's metadata about its columns."""
     try:
-        return dict(json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"])
-    except (KeyError, ValueError, TypeError):
+        return _features_of(json.loads((schema.metadata or {})[b"huggingface"])["info"])
+    except (KeyError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def _features_of(info: dict[str, Any]) -> dict[str, Any]:
+    """Those features that are in the layout of `datasets`."""
+    return {name: feature for name, feature in (info.get("features") or {}).items() if isinstance(feature, dict)}
 
 
 @dataclass
@@ -47,10 +56,11 @@ class ParquetSource:
         for path in self.files:
             try:
                 with pq.ParquetFile(path) as file:
-                    if schema is not None and not schema.equals(file.schema_arrow):
-                        raise columns_differ(path, _columns(file.schema_arrow), self.files[0], _columns(schema))
-                    schema = file.schema_arrow
-                    self.features = _features(schema)
+                    found = file.schema_arrow
+                    schema = schema or found
+                    self.features = self.features or _features(found)
+                    if not schema.equals(found) or _features(found) != _features(schema):
+                        raise columns_differ(path, _columns(found), self.files[0], _columns(schema))
                     if file.metadata.num_rows == 0:
                         raise no_rows(str(path))
                     yield from _numbered(file.iter_batches(batch_size=_ROWS), str(path))
@@ -59,7 +69,8 @@ class ParquetSource:
 
 
 def _columns(schema: pa.Schema) -> list[str]:
-    return [f"{column.name}: {column.type}" for column in schema]
+    names = {name: f" {feature['names']}" for name, feature in _features(schema).items() if "names" in feature}
+    return [f"{column.name}: {column.type}{names.get(column.name, '')}" for column in schema]
 
 
 @dataclass
@@ -76,8 +87,8 @@ class SavedSource:
             state = json.loads((self.folder / "state.json").read_bytes())
             info = json.loads((self.folder / "dataset_info.json").read_bytes())
             names = [str(entry["filename"]) for entry in state["_data_files"]]
-            self.features = dict(info.get("features") or {})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.features = _features_of(info)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise unreadable(self.folder, error) from error
         if any(Path(name).name != name for name in names):
             raise unreadable(self.folder, ValueError("data files outside the folder"))
@@ -85,11 +96,15 @@ class SavedSource:
 
     def chunks(self) -> Iterator[Chunk]:
         """See `Source.chunks`."""
-        row = 0
+        row, schema = 0, None
         for path in self.files:
             try:
                 with pa.memory_map(str(path)) as stream:
-                    for chunk in _numbered(_slices(pa.ipc.open_stream(stream)), str(self.folder), row):
+                    reader = pa.ipc.open_stream(stream)
+                    schema = schema or reader.schema
+                    if not schema.equals(reader.schema):
+                        raise columns_differ(path, _columns(reader.schema), self.files[0], _columns(schema))
+                    for chunk in _numbered(_slices(reader), str(self.folder), row):
                         row += chunk.batch.num_rows
                         yield chunk
             except (pa.ArrowException, OSError) as error:
@@ -119,6 +134,8 @@ class HubSource:
         """`spec` is NAME[/CONFIG][:SPLIT]. Raises UsageError without `datasets`, SourceError for what it cannot load."""
         self.spec = f"hf:{spec}"
         path, _, split = spec.partition(":")
+        if not path.strip("/"):
+            raise UsageError(f"reading {self.spec}", found="no name", expected="hf:NAME[/CONFIG][:SPLIT]", remedy="Name one")
         self._rows = _one_split(self.spec, _load(self.spec, path), split)
         if len(self._rows) == 0:
             raise no_rows(self.spec)
@@ -146,15 +163,30 @@ def _load(spec: str, path: str) -> Any:
     reasons = []
     for candidate, configuration in tries:
         try:
-            return datasets.load_dataset(candidate, configuration)
-        except (datasets.exceptions.DatasetsError, OSError, ValueError, RuntimeError) as error:
+            with _quiet(datasets):
+                return datasets.load_dataset(candidate, configuration)
+        except _LOAD_ERRORS as error:
             reasons.append(f"{candidate}{f' with configuration {configuration}' if configuration else ''}: {error}")
     raise SourceError(
         f"loading {spec}",
-        found="; ".join(reason.splitlines()[0] for reason in reasons),
+        found="; ".join(reason.splitlines()[0] for reason in reasons) or "no such name",
         expected="a dataset that datasets.load_dataset finds without a script",
         remedy="Check the name and the network; offline, give a local folder or file",
     )
+
+
+@contextmanager
+def _quiet(datasets: Any) -> Iterator[None]:
+    """Keep the log lines of the libraries from standard error; what failed stands in the exception."""
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub", "fsspec")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
 
 
 def _one_split(spec: str, loaded: Any, split: str) -> _Rows:
