@@ -16,6 +16,8 @@ from xlt_augment.errors import UsageError, XltError
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = "interrupted; nothing half-written was left behind"
 
+_received: list[int] = []  # signals that asked to stop
+
 
 class Interrupted(BaseException):
     """A signal asked to stop. No KeyboardInterrupt, for which click prints a line of its own."""
@@ -37,7 +39,8 @@ for command in (build, inspect, verify, synonyms):
 def main() -> None:
     """Run the command line and leave with its exit code."""
     for number in _SIGNALS:
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - to the end of the process
@@ -54,8 +57,8 @@ def main() -> None:
         _fail(_usage(error), 2)
     except (click.Abort, Interrupted):
         _fail(_INTERRUPTED, 130)
-    except SystemError as error:  # how compiled code hands on what a signal handler raised
-        if not isinstance(error.__cause__ or error.__context__, Interrupted):
+    except (SystemError, ImportError):  # what compiled code and modules turn an exception of a signal handler into
+        if not _received:
             raise
         _fail(_INTERRUPTED, 130)
     except BrokenPipeError:
@@ -83,6 +86,7 @@ def _check_arguments() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    _received.append(number)
     for other in _SIGNALS:  # a second one must not disturb the clean-up
         signal.signal(other, signal.SIG_IGN)
     raise Interrupted
