@@ -26,13 +26,24 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def _wait_for_work(folder: Path) -> None:
+    """Until a build has begun to write."""
+    deadline = time.monotonic() + 60
+    while not any(name.startswith(".xlt-partial") for name in _names(folder)) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 @pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT] * 3], ids=str)
 def test_a_signal_at_any_moment_leaves_nothing(numbers: list[signal.Signals], large_tsv: Path, clean_folder: Path) -> None:
     command = [SCRIPTS / "xlt-augment", "build", large_tsv, "--m", "20", "--p", "0.5", "--out", "out"]
     chance, codes = random.Random(len(numbers) + int(numbers[0])), []
-    for _ in range(5):
+    for k in range(5):
         running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(0.5 + 1.5 * chance.random())
+        if k % 2:
+            time.sleep(0.5 + chance.random())
+        else:
+            _wait_for_work(clean_folder)
+            time.sleep(0.2 * chance.random())
         for number in numbers:
             running.send_signal(number)
             time.sleep(0.02)
@@ -61,9 +72,7 @@ def test_a_signal_while_replacing_keeps_the_old_dataset(large_tsv: Path, clean_f
     before = (clean_folder / "out" / "xlt.json").read_bytes()
     command = [SCRIPTS / "xlt-augment", "build", large_tsv, "--out", "out", "--overwrite"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not any(name.startswith(".xlt-partial") for name in _names(clean_folder)) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    _wait_for_work(clean_folder)
     running.send_signal(signal.SIGKILL)
     running.wait()
     assert (clean_folder / "out" / "xlt.json").read_bytes() == before
