@@ -12,7 +12,7 @@ from xlt_augment import SynonymSet
 # The first example of a process may wait for the compiler, so no deadline.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
 settings.register_profile("default", max_examples=60, derandomize=True, **_COMMON)
-settings.register_profile("soak", max_examples=5_000, **_COMMON)
+settings.register_profile("soak", max_examples=1_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 PROJECT = Path(__file__).resolve().parent.parent
