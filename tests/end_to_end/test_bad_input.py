@@ -242,3 +242,11 @@ def test_an_output_that_takes_nothing(redirection: str, code: int, says: str, sm
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
     assert verify("out").manifest.rows == 55
+
+
+def test_repeated_name_options_add_up(small_tsv: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    small_tsv()
+    options = ["--text-columns", "sentence1", "--text-columns", "sentence2", "--labels", "1", "--labels", "0"]
+    facts = json.loads(run_here(capsys, "build", "corpus.tsv", *options, "--json").out)
+    assert facts["recipe"]["text_columns"] == ["sentence1", "sentence2"]
+    assert facts["source"]["label_names"] == ["1", "0"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from xlt_augment.cli.options import Help, Names, Probability, Size, Spaced
+from xlt_augment.cli.options import Help, Names, Probability, Size, Spaced, joined
 
 _DEFAULTS = {"m": 10, "p": 0.1, "words": "span", "case": "initial"}
 _EXAMPLES = """Examples:
@@ -53,7 +53,7 @@ xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
     type=click.Choice(["exact", "initial", "any"]),
     help="Look words up as written, also a capitalised first word, or all in lower case.  [default: initial]",
 )
-@click.option("--text-columns", type=Names(), help="Columns to perturb, separated by commas.")
+@click.option("--text-columns", type=Names(), multiple=True, callback=joined, help="Columns to perturb, separated by commas.")
 @click.option("--label-column", help="Column with the label; '' for none.  [default: label, where there is one]")
 @click.option(
     "--protect",
@@ -71,9 +71,19 @@ xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
     default=None,
     help="Whether line 1 of a TSV or CSV names the columns.  [default: a CSV yes; a TSV when line 1 holds a usual column name]",
 )
-@click.option("--columns", type=Spaced(), help="Column names of a file without header.  [default: sentence1,sentence2,label]")
 @click.option(
-    "--labels", type=Names(), help="All labels in their order, separated by commas.  [default: numbers by value, else sorted]"
+    "--columns",
+    type=Spaced(),
+    multiple=True,
+    callback=joined,
+    help="Column names of a file without header.  [default: sentence1,sentence2,label]",
+)
+@click.option(
+    "--labels",
+    type=Names(),
+    multiple=True,
+    callback=joined,
+    help="All labels in their order, separated by commas.  [default: numbers by value, else sorted]",
 )
 @click.option("--out", type=click.Path(), help="Folder to write.  [default: here, named after source and settings]")
 @click.option(

@@ -59,6 +59,11 @@ class Spaced(Names):
         return super().convert(value if "," in str(value) else ",".join(str(value).split()), param, ctx)
 
 
+def joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...] | None:
+    """The names of an option that may be repeated, None where it was not given."""
+    return tuple(name for names in value for name in names) or None
+
+
 class Help(click.Command):
     """A command whose epilog (its examples) keeps its line breaks."""
 

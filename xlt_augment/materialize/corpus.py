@@ -108,15 +108,15 @@ def open_corpus(
     head = next(chunks)
     chosen = choose_columns(source.name, head, text_columns, label_column)
     reader = _labels(source, chosen.label, labels)
-    if not text_columns:
-        _refuse_numbers(source, head, chosen)
+    if source.guessed and not text_columns:
+        _refuse_numbers(head, chosen)
     hasher, n_bytes = source_hasher(chosen.fields, labelled=reader is not None), 0
     for chunk in chain([head], chunks):
         chosen.check_texts(chunk)
         batch = chosen.arrange(chunk.batch, reader.count(chunk) if reader else None)
         hasher.update(batch)
         n_bytes += batch.nbytes
-    if reader and header is None and not columns and source.remark == "no header" and reader.first_looks_like_header():
+    if reader and header is None and source.guessed and reader.first_looks_like_header():
         _refuse_header(head, reader)
     files = tuple({"name": f.name, "bytes": f.stat().st_size, "sha256": sha256_file(f)} for f in source.files)
     digest = source_sha256(hasher, reader.names() if reader else None)
@@ -135,12 +135,12 @@ def _labels(source: Source, column: str | None, declared: Sequence[str] | None) 
     return Labels(column, declared, source.features.get(column, {}).get("names"))
 
 
-def _refuse_numbers(source: Source, chunk: Chunk, columns: Columns) -> None:
+def _refuse_numbers(chunk: Chunk, columns: Columns) -> None:
     """A text column that nobody named and that holds numbers, or single words that repeat, is a label read as text."""
     for name in columns.text:
         values = chunk.batch[name].cast(pa.string())
         few = len(values) >= 8 and 4 * len(pc.unique(values)) <= len(values)
-        words = few and name == DEFAULT_COLUMNS[1] and columns.label is None and source.remark == "no header"
+        words = few and name == DEFAULT_COLUMNS[1] and columns.label is None
         if pc.all(pc.match_substring_regex(values, r"^\S+$" if words else r"^-?\d+$")).as_py():
             raise SourceError(
                 f"reading {chunk.locate(0)}",

@@ -14,6 +14,7 @@ _NAMES = {
     "string_view": "string",
     "binary_view": "binary",
 }
+_BY_TYPE = (None, "Value", "ClassLabel", "List", "LargeList", "Sequence")  # else special: an image, a translation ...
 
 
 def feature_of(kind: pa.DataType) -> Any:
@@ -48,17 +49,18 @@ def _value_name(kind: pa.DataType) -> str:
 
 def stored_feature(feature: Any, kind: pa.DataType) -> Any:
     """The feature that a source gives of a column, if it fits the column's type; else the one of the type."""
-    if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names") and kind == pa.int64():
+    if not isinstance(feature, dict):
+        return feature_of(kind)
+    given = feature.get("_type")
+    if given == "ClassLabel" and feature.get("names") and kind == pa.int64():
         return feature
-    special = isinstance(feature, dict) and feature.get("_type") not in (
-        None,
-        "Value",
-        "ClassLabel",
-        "List",
-        "LargeList",
-        "Sequence",
-    )
-    return feature if special else feature_of(kind)
+    if given in ("List", "LargeList", "Sequence") and (
+        pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind)
+    ):
+        return feature_of(kind) | {"feature": stored_feature(feature.get("feature"), kind.value_type)}
+    if given is None and pt.is_struct(kind):
+        return {field.name: stored_feature(feature.get(field.name), field.type) for field in kind}
+    return feature_of(kind) if given in _BY_TYPE else feature
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

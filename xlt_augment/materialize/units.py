@@ -26,10 +26,9 @@ class Unit(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Rows of the dataset; `signature` uint64 [source rows, variants] tells duplicates, `variants` is their range."""
+    """Rows of the dataset; `signature` uint64 [source rows, variants] tells duplicates; `counts` go to the statistics."""
 
     batch: pa.RecordBatch
-    first_variant: int
     signature: np.ndarray
     counts: dict[str, int]
 
@@ -81,7 +80,7 @@ def _result(unit: Unit, part: Part, perturbed: dict[str, Perturbed]) -> Result:
     arrays["changed"] = number_array(changed)
     batch = pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
     signature = np.sum([p.signature for p in perturbed.values()], axis=0, dtype=np.uint64)
-    return Result(batch, part.first, signature.reshape(n, width), _counts(part, perturbed, changed, batch))
+    return Result(batch, signature.reshape(n, width), _counts(part, perturbed, changed, batch))
 
 
 def _counts(part: Part, perturbed: dict[str, Perturbed], changed: np.ndarray, batch: pa.RecordBatch) -> dict[str, int]:

@@ -11,20 +11,7 @@ from xlt_augment.errors import SourceError, UsageError
 
 DEFAULT_COLUMNS = ("sentence1", "sentence2", "label")  # the layout of the XTREME files
 _HEADER_WORDS = {"sentence1", "sentence2", "premise", "hypothesis", "label"}
-_LIKELY = {
-    "text",
-    "sentence",
-    "question",
-    "question1",
-    "question2",
-    "gold",
-    "gold_label",
-    "labels",
-    "class",
-    "target",
-    "id",
-    "idx",
-}
+_LIKELY = set("text sentence question question1 question2 gold gold_label labels class target id idx".split())
 
 
 class Chunk(NamedTuple):
@@ -38,13 +25,15 @@ class Source(Protocol):
     """A corpus as it lies somewhere: `chunks()` reads it from the start as often as it is called.
 
     `features` holds descriptions that the source itself gives of its columns, in the layout of `datasets`;
-    `remark` says in a few words what was decided about its layout, for people to check.
+    `remark` says in a few words what was decided about its layout, for people to check; `guessed` whether its columns have
+    the default names because neither the file nor the caller named them.
     """
 
     name: str
     files: tuple[Path, ...]
     features: dict[str, Any]
     remark: str
+    guessed: bool
 
     def chunks(self) -> Iterator[Chunk]:
         """All rows in order, in chunks of some megabytes. Raises SourceError for a row that cannot be read as it is."""

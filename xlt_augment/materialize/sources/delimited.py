@@ -30,6 +30,7 @@ class TsvSource:
     layout: Layout
     features: dict[str, Any] = field(default_factory=dict)
     remark: str = ""
+    guessed: bool = False
 
     def chunks(self) -> Iterator[Chunk]:
         """See `Source.chunks`."""
@@ -42,6 +43,7 @@ class TsvSource:
                     found, header = self.layout.names(first, f"{path}:1", header_expected=False)
                     names = _same_names(self.files[0], names, path, found)
                     self.remark = "line 1 is the header" if header else "no header"
+                    self.guessed = not header and self.layout.columns is None
                     lines = lines.tail() if header else lines
                 if rows_here := len(lines.starts):
                     yield Chunk(_split(lines, names, path), _Locator(path, lines.first))
@@ -84,6 +86,7 @@ class CsvSource:
     layout: Layout
     features: dict[str, Any] = field(default_factory=dict)
     remark: str = ""
+    guessed: bool = False
 
     def chunks(self) -> Iterator[Chunk]:
         """See `Source.chunks`."""
@@ -95,6 +98,7 @@ class CsvSource:
             found, header = self.layout.names(first, f"{path}:{line}", header_expected=True)
             names = _same_names(self.files[0], names, path, found)
             self.remark = "line 1 is the header" if header else "no header"
+            self.guessed = not header and self.layout.columns is None
             rows, numbers, held, empty = [], [], 0, True
             for number, row in records if header else chain([(line, first)], records):
                 if len(row) != len(names):

@@ -24,6 +24,7 @@ class JsonlSource:
     files: tuple[Path, ...]
     features: dict[str, Any] = field(default_factory=dict)
     remark: str = "one object a line"
+    guessed: bool = False
 
     @functools.cached_property
     def schema(self) -> pa.Schema:

@@ -49,6 +49,7 @@ class ParquetSource:
     files: tuple[Path, ...]
     features: dict[str, Any] = field(default_factory=dict)
     remark: str = "Parquet"
+    guessed: bool = False
 
     def chunks(self) -> Iterator[Chunk]:
         """See `Source.chunks`."""
@@ -81,6 +82,7 @@ class SavedSource:
     folder: Path
     features: dict[str, Any] = field(default_factory=dict)
     remark: str = "saved datasets folder"
+    guessed: bool = False
 
     def __post_init__(self) -> None:
         try:
@@ -129,6 +131,7 @@ class HubSource:
     """A dataset that `datasets.load_dataset` finds, by name or path; dataset scripts are never run."""
 
     files: tuple[Path, ...] = ()
+    guessed = False
 
     def __init__(self, spec: str) -> None:
         """`spec` is NAME[/CONFIG][:SPLIT]. Raises UsageError without `datasets`, SourceError for what it cannot load."""
