@@ -1,14 +1,99 @@
-"""Entry point of `xlt-train`."""
+"""Entry point of `xlt-train`: one line and an exit code for every error (2: wrong usage, 1: everything else)."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
 
 import click
 
+from xlt_train.cli.evaluate import evaluate
+from xlt_train.cli.fit import fit
+from xlt_train.errors import UsageError, XltError
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTED = (
+    "interrupted; complete checkpoints are kept, nothing half-written counts. "
+    "To go on, repeat the command with --resume_from_checkpoint true."
+)
+
+_received: list[int] = []  # signals that asked to stop
+
+
+class Interrupted(BaseException):
+    """A signal asked to stop. No KeyboardInterrupt, for which click prints a line of its own."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="xlt", prog_name="xlt-train")
-def main() -> None:
-    """Fine-tune multilingual encoders on the datasets of `xlt-augment build`.
+def cli() -> None:
+    """Fine-tune multilingual encoders on the datasets of `xlt-augment build`, and judge them in every language.
 
-    This version has no training command yet. The datasets open with plain `datasets.load_from_disk`.
+    Start with:  xlt-train fit --data DATASET --method rs-da --model nano
     """
-    click.echo("xlt-train: this version has no training command yet; see xlt-train --help", err=True)
-    raise SystemExit(2)
+
+
+for command in (fit, evaluate):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - to the end of the process
+    try:
+        _check_arguments()
+        code = cli.main(prog_name="xlt-train", standalone_mode=False)
+        sys.stdout.flush()
+    except XltError as error:
+        _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(_usage(error), 2)
+    except (click.Abort, Interrupted):
+        _fail(_INTERRUPTED, 130)
+    except (SystemError, ImportError, RuntimeError):  # what compiled code makes of an exception of a signal handler
+        if not _received:
+            raise
+        _fail(_INTERRUPTED, 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a reader such as head has seen enough
+        sys.exit(1)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still held back cannot be written either
+        place = f"using {error.filename}" if error.filename else "printing the result"
+        _fail(f"{place}: found {error.strerror or error}; expected access and room. Choose another place.", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: click.ClickException) -> str:
+    message = " ".join(error.format_message().split())
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        message += f" See {error.ctx.command_path} --help."
+    return message
+
+
+def _check_arguments() -> None:
+    bad = [word for word in sys.argv[1:] if not word.isascii() and word != word.encode("utf-8", "replace").decode()]
+    if bad:
+        shown = bad[0].encode("utf-8", "backslashreplace").decode()
+        raise UsageError("reading the arguments", found=f"{shown}, which is not UTF-8", expected="UTF-8", remedy="Rename it")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _received.append(number)
+    for other in _SIGNALS:  # a second one must not disturb the clean-up
+        signal.signal(other, signal.SIG_IGN)
+    raise Interrupted
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo("xlt-train: " + " ".join(message.split("\n")), err=True)
+    sys.exit(code)

@@ -1,0 +1,90 @@
+"""`xlt-train fit`."""
+
+import json
+import sys
+from contextlib import redirect_stdout
+from typing import Any
+
+import click
+
+from xlt_train.cli.extra import need_extra
+from xlt_train.cli.options import Help, Names, Rows
+from xlt_train.methods.base import Choice
+from xlt_train.methods.registry import METHODS
+from xlt_train.models.load import DEFAULT_MODEL
+from xlt_train.training.arguments import LISTED
+
+_EXAMPLES = """Examples:
+xlt-train fit --data train-10 --method rs-da --dev dev-en.tsv                   mBERT, all variants
+xlt-train fit --data train-10 --method baseline --model xlm-roberta-base --dev dev-en.tsv --bf16
+xlt-train fit --data train-10 --method rs-da --variants 3 --include-original --num_train_epochs 1
+xlt-train fit --data train-swap --method rs-syntax --model nano --max_steps 20  try it out, on a CPU
+xlt-train fit --data train-10 --method rs-da --model nano --output_dir run --resume_from_checkpoint true"""
+_PASSED_ON = (
+    "Every option of transformers.TrainingArguments is passed on under its own name (--max_steps 100, --weight_decay 0.01). "
+    "These are the ones that matter most, with the defaults that differ from the library's:"
+)
+
+
+class Fit(Help):
+    """`fit`, with the training options that it passes on."""
+
+    passed_on = (_PASSED_ON, LISTED)
+
+
+@click.command(cls=Fit, epilog=_EXAMPLES, context_settings={"ignore_unknown_options": True})
+@click.option("--data", required=True, type=click.Path(), metavar="DATASET", help="Folder that xlt-augment build wrote.")
+@click.option(
+    "--method",
+    required=True,
+    type=click.Choice(list(METHODS)),
+    help="; ".join(f"{name}: {method.summary}" for name, method in METHODS.items()) + ".",
+)
+@click.option(
+    "--model",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    metavar="NAME|PATH",
+    help="Encoder for sequence classification: a name on the Hugging Face Hub or a folder; or nano, a small BERT with random "
+    "weights and a byte-level vocabulary from the dataset's own text, for trying things out.",
+)
+@click.option(
+    "--variants", type=click.IntRange(1), metavar="K", help="Train on the first K variants of each row.  [default: all]"
+)
+@click.option("--include-original", is_flag=True, help="Train on the originals too.")
+@click.option(
+    "--dev", type=click.Path(), metavar="FILE", help="Development set of the source language; it chooses the checkpoint."
+)
+@click.option("--dev-rows", type=Rows(), help="Rows of it, counted from 0, TO not included.  [default: all]")
+@click.option(
+    "--columns", type=Names(), help="Column names of a --dev file without header.  [default: the dataset's texts, label]"
+)
+@click.option("--label-column", default="label", show_default=True, help="Column of the --dev file with the label.")
+@click.option(
+    "--max-length", type=click.IntRange(8), default=128, show_default=True, help="Tokens of a row; longer ones are cut."
+)
+@click.option("--rehash", is_flag=True, help="Hash the dataset's files even where nothing has changed since they last were.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.argument("training", nargs=-1, type=click.UNPROCESSED, metavar="[TRAINING OPTIONS]...")
+def fit(training: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Fine-tune a classifier on a dataset of `xlt-augment build`.
+
+    The dataset's files are checked against its manifest first. The run folder holds the chosen weights, a model card and a
+    record of everything needed to repeat it.
+    """
+    need_extra()
+    from xlt_train.cli.report import begin_fit, quiet, show_run
+    from xlt_train.training.arguments import parse_arguments
+    from xlt_train.training.fit import plan_fit, run_fit
+
+    quiet()
+    choice = Choice(options.pop("variants"), options.pop("include_original"))
+    plan = plan_fit(choice=choice, training=parse_arguments(training), **options)
+    begin_fit(plan)
+    with redirect_stdout(sys.stderr):  # the Trainer prints its log
+        run = run_fit(plan)
+    if as_json:
+        found = {"path": str(run.path), "existed": run.existed, **run.record.to_json()}
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_run(run, plan)

@@ -1,0 +1,106 @@
+"""What `fit` and `evaluate` print."""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from xlt_train.evaluation.evaluate import Evaluated
+from xlt_train.models.nano import NOTE
+from xlt_train.training.fit import Plan, Run
+
+
+def quiet() -> None:
+    """Leave warnings of the libraries to those who ask (TRANSFORMERS_VERBOSITY); errors are ours to print."""
+    import os
+
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false" if "--dataloader_num_workers" in sys.argv else "true")
+    if "TRANSFORMERS_VERBOSITY" not in os.environ:
+        logging.set_verbosity_error()
+        hub_logging.set_verbosity_error()
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+
+
+def begin_fit(plan: Plan) -> None:
+    """What is about to happen, on standard error."""
+    if plan.arguments.process_index == 0:
+        click.echo(f"{plan.data.path}: {plan.data.checked}", err=True)
+
+
+def show_run(run: Run, plan: Plan) -> None:
+    """A finished run, for people; only the first of several processes speaks."""
+    if plan.arguments.process_index:
+        return
+    record, results = run.record, run.record.results
+    manifest, (first, last) = plan.data.manifest, record.method["variants"]
+    rows = f"{manifest.source_rows * (last - first + 1):,} rows an epoch"
+    if run.existed:
+        _line("run", f"{run.path} is there already, finished with these settings; nothing was done")
+    else:
+        _line("run", str(run.path))
+    _line("method", f"{record.method['name']}: {plan.method.summary}")
+    _line("data", f"{plan.data.path}, {manifest.source_rows:,} rows, variants {first} to {last}: {rows}")
+    _line("hash", f"{manifest.logical_hash} ({run.checked})")
+    model, seed = record.model, record.training["seed"]
+    _line("model", f"{model['name']}, {model['parameters']:,} parameters, at most {model['max_length']} tokens")
+    _line("training", f"{results['steps']:,} steps, {results['epochs']:g} epochs, seed {seed}, {record.device}")
+    if results["dev_accuracy"] is None:
+        _line("dev", "none: the weights are those of the last step")
+    else:
+        best = f"best, at step {results['best_step']:,}" if results["best_step"] else "last"
+        _line("dev", f"accuracy {results['dev_accuracy']:.4f} on {record.dev['file'] if record.dev else ''} ({best})")
+    for name, sha256 in record.weights.items():
+        _line("weights", f"{name} sha256 {sha256}")
+    _line("time", f"{results['seconds']:.1f} s")
+    if record.model["randomly_initialised"]:
+        _line("note", NOTE)
+    _line("next", f"xlt-train evaluate {shlex.quote(str(run.path))} --test-dir DIR")
+
+
+def show_evaluation(done: Evaluated) -> None:
+    """Accuracy per language, for people."""
+    found = done.evaluation
+    run, rows = found.run, "" if found.rows is None else f", rows {found.rows[0]}:{found.rows[1]}"
+    click.echo(f"{run['method']['name']}, {run['model']['name']}, on {found.split}{rows}\n")
+    click.echo(f"{'language':<10}{'rows':>8}{'accuracy':>12}")
+    for entry in found.languages:
+        click.echo(f"{entry['language']:<10}{entry['rows']:>8,}{_number(entry['accuracy']):>12}")
+    if found.average is not None:
+        click.echo(f"{'average':<10}{'':>8}{_number(found.average):>12}")
+    click.echo()
+    bare = [entry["file"] for entry in found.languages if entry["accuracy"] is None]
+    if bare:
+        click.echo(f"no labels in {', '.join(bare)}: predictions without accuracy", err=True)
+    if found.note:
+        _line("note", found.note)
+    _line("data", f"{run['data']['source']['name']}, hash {run['data']['logical_hash']}")
+    _line("seed", str(run["seed"]))
+    _line("written", f"{done.path}: accuracy.json, accuracy.md, predictions.parquet")
+
+
+def _number(accuracy: float | None) -> str:
+    return "no labels" if accuracy is None else f"{accuracy:.4f}"
+
+
+def _line(head: str, text: str) -> None:
+    click.echo(f"{head:<10}{text}")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar over rows on standard error, on a terminal and for work over a second only."""
+    from tqdm import tqdm
+
+    with tqdm(unit="row", unit_scale=True, disable=None, delay=1, leave=False, file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

@@ -1,0 +1,1 @@
+"""What goes in: training sets opened and checked, the rows of an epoch, development and test files."""

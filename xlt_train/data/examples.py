@@ -1,0 +1,200 @@
+"""Development and test files: TSV in the XTREME layout or with a header, CSV, JSONL and Parquet.
+
+A TSV has no quoting. Without a header its fields are the text columns in their order, then the label where there is one.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xlt_train.errors import ExamplesError
+from xlt_train.files import sha256_file
+
+ENDINGS = (".tsv", ".csv", ".jsonl", ".parquet")
+Record = tuple[str, dict[str, Any]]  # where it stands (FILE:LINE), and its fields by name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What the columns of a file are: the text columns, the label, and the names of a headerless file's fields, if given."""
+
+    text_columns: tuple[str, ...]
+    label_column: str = "label"
+    columns: tuple[str, ...] | None = None
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """The fields of a headerless line: those given, else the text columns and the label."""
+        return self.columns or (*self.text_columns, self.label_column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Rows of one file. `texts`: one list per text column. `labels`: class names, or None where the file has none."""
+
+    path: Path
+    sha256: str
+    texts: tuple[list[str], ...]
+    labels: list[str] | None
+    places: list[str] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.texts[0])
+
+    def part(self, rows: tuple[int, int] | None) -> "Examples":
+        """Rows FROM up to, not including, TO. Raises ExamplesError when the file has fewer."""
+        if rows is None:
+            return self
+        start, stop = rows
+        if stop > len(self):
+            raise ExamplesError(
+                f"taking rows {start}:{stop} of {self.path}",
+                found=f"{len(self):,} rows",
+                expected=f"at least {stop:,}",
+                remedy="Give a range inside the file; rows count from 0 and TO is not included",
+            )
+        texts = tuple(column[start:stop] for column in self.texts)
+        labels = None if self.labels is None else self.labels[start:stop]
+        return Examples(path=self.path, sha256=self.sha256, texts=texts, labels=labels, places=self.places[start:stop])
+
+    def label_ids(self, ids: dict[str, int]) -> list[int] | None:
+        """The labels as the model numbers them. Raises ExamplesError that names the row of a label it does not know."""
+        if self.labels is None:
+            return None
+        for place, label in zip(self.places, self.labels):
+            if label not in ids:
+                raise ExamplesError(
+                    f"reading {place}",
+                    found=f"the label {label!r}",
+                    expected=f"one of {', '.join(ids)}, the labels of the training set",
+                    remedy="Rename the labels in the file, or name its columns with --columns",
+                )
+        return [ids[label] for label in self.labels]
+
+
+def read_examples(path: str | Path, layout: Layout) -> Examples:
+    """Read one file. Raises ExamplesError that names file and line of the first row that cannot be used."""
+    path = Path(path)
+    reader = _READERS.get(path.suffix)
+    if reader is None:
+        raise _wrong(path, f"the ending {path.suffix or 'of no kind'}", " or ".join(ENDINGS), "Convert the file")
+    texts: tuple[list[str], ...] = tuple([] for _ in layout.text_columns)
+    labels: list[str | None] = []
+    places: list[str] = []
+    try:
+        digest = sha256_file(path)
+        for place, record in reader(path, layout):
+            places.append(place)
+            labels.append(_label(record, layout))
+            for name, column in zip(layout.text_columns, texts):
+                column.append(_text(place, record, name, layout))
+    except OSError as error:
+        raise _wrong(path, error.strerror or str(error), "a file that can be read", "Check the path") from error
+    except UnicodeDecodeError as error:
+        raise _wrong(path, f"bytes that are not UTF-8 ({error.reason})", "UTF-8 text", "Convert the file to UTF-8") from error
+    if not places:
+        raise _wrong(path, "no rows", "at least one", "Check that this is the right file")
+    known = [label for label in labels if label is not None]
+    if known and len(known) < len(places):
+        raise _wrong(places[labels.index(None)], "no label", "a label in every row, or in none", "Repair that row")
+    return Examples(path=path, sha256=digest, texts=texts, labels=known or None, places=places)
+
+
+def _label(record: dict[str, Any], layout: Layout) -> str | None:
+    value = record.get(layout.label_column)
+    return None if value is None or value == "" else str(value)
+
+
+def _text(place: str, record: dict[str, Any], name: str, layout: Layout) -> str:
+    value = record.get(name)
+    if isinstance(value, str):
+        return value
+    found = f"{value!r} as {name}" if name in record else f"no column {name!r} among {', '.join(map(str, record))}"
+    raise _wrong(place, found, f"text in {', '.join(layout.text_columns)}", "Name the columns: --columns a,b,c")
+
+
+def _tsv(path: Path, layout: Layout) -> Iterator[Record]:
+    with path.open(encoding="utf-8-sig", newline="\n") as lines:
+        rows = ((k, line.rstrip("\n").removesuffix("\r").split("\t")) for k, line in enumerate(lines, 1))
+        yield from _named(path, rows, layout)
+
+
+def _csv(path: Path, layout: Layout) -> Iterator[Record]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.reader(lines, strict=True)
+        try:
+            yield from _named(path, ((reader.line_num, row) for row in reader), layout)
+        except csv.Error as error:
+            place = f"{path}:{reader.line_num}"
+            raise _wrong(place, f"a row that is no CSV ({error})", "quotes doubled inside quotes", "Repair it") from error
+
+
+def _named(path: Path, rows: Iterator[tuple[int, list[str]]], layout: Layout) -> Iterator[Record]:
+    """Fields by name: those of the first line where it holds the text columns' names, else the layout's."""
+    names: tuple[str, ...] = layout.plain
+    for k, (number, fields) in enumerate(rows):
+        if k == 0 and layout.columns is None and set(layout.text_columns) <= set(fields):
+            names = tuple(fields)
+            continue
+        if fields == [""] or not fields:
+            raise _wrong(f"{path}:{number}", "a blank line", "a row", "Remove that line")
+        bare = names[:-1] if names[-1] == layout.label_column else names  # a test file may come without labels
+        if len(fields) not in (len(names), len(bare)):
+            raise _wrong(f"{path}:{number}", f"{len(fields)} fields", f"{len(names)}: {', '.join(names)}", _COLUMNS)
+        yield f"{path}:{number}", dict(zip(names, fields))
+
+
+def _jsonl(path: Path, layout: Layout) -> Iterator[Record]:
+    with path.open(encoding="utf-8-sig", newline="\n") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                found = f"a line that is no JSON ({error})"
+                raise _wrong(f"{path}:{number}", found, "one object a line", "Repair that line") from error
+            if not isinstance(record, dict):
+                raise _wrong(f"{path}:{number}", "JSON that is no object", "one object a line", "Repair that line")
+            yield f"{path}:{number}", record
+
+
+def _parquet(path: Path, layout: Layout) -> Iterator[Record]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except pa.ArrowException as error:
+        raise _wrong(path, f"no Parquet ({error})", "a Parquet file", "Check the file") from error
+    yield from ((f"{path}, row {k}", row) for k, row in enumerate(rows))
+
+
+def _wrong(place: str | Path, found: str, expected: str, remedy: str) -> ExamplesError:
+    return ExamplesError(f"reading {place}", found=found, expected=expected, remedy=remedy)
+
+
+Reader = Callable[[Path, Layout], Iterator[Record]]
+_COLUMNS = "Repair that line, or name the columns: --columns a,b,c"
+_READERS: dict[str, Reader] = {".tsv": _tsv, ".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
+
+
+def parse_rows(text: str) -> tuple[int, int]:
+    """FROM:TO as two numbers. Raises ValueError."""
+    start, colon, stop = text.partition(":")
+    if not (colon and start.isdecimal() and stop.isdecimal() and int(start) < int(stop)):
+        raise ValueError(f"{text!r} is no range; give FROM:TO, for example 0:500 for the first 500 rows")
+    return int(start), int(stop)
+
+
+def same_count(files: Sequence[Examples]) -> None:
+    """Raises ExamplesError when parallel files differ in their number of rows."""
+    for other in files[1:]:
+        if len(other) != len(files[0]):
+            raise _wrong(
+                other.path,
+                f"{len(other):,} rows",
+                f"{len(files[0]):,} as in {files[0].path.name}: the files of a split hold the same rows in every language",
+                "Repair or remove that file",
+            )

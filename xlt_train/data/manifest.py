@@ -1,0 +1,110 @@
+"""Read `xlt.json`, the manifest of a training set (docs/format.md): what it was made from, and the sha256 of every file."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from xlt_train.errors import DatasetError
+from xlt_train.files import pretty_json, sha256_json
+
+DATASET_FORMAT = "xlt-dataset/1"
+MANIFEST_NAME = "xlt.json"
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_FETCH = "Fetch or build the dataset again"
+
+
+class FileEntry(NamedTuple):
+    """A file of the dataset; `rows` is None for files that hold no rows."""
+
+    path: str
+    bytes: int
+    rows: int | None
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What training needs of a manifest. `operator` is the recipe's method, "synonym" or "swap"."""
+
+    sha256: str
+    logical_hash: str
+    recipe: dict[str, Any]
+    source: dict[str, Any]
+    synonyms: dict[str, Any] | None
+    operator: str
+    m: int
+    text_columns: tuple[str, ...]
+    label_names: tuple[str, ...] | None
+    source_rows: int
+    files: tuple[FileEntry, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the dataset: source rows times m + 1."""
+        return self.source_rows * (self.m + 1)
+
+    def provenance(self) -> dict[str, Any]:
+        """What a run or report says about its training set."""
+        source = {name: self.source[name] for name in ("name", "rows", "sha256")}
+        return {
+            "logical_hash": self.logical_hash,
+            "manifest_sha256": self.sha256,
+            "recipe": self.recipe,
+            "source": source,
+            "synonyms": self.synonyms,
+        }
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest of a dataset folder. Raises DatasetError for a folder without one, or one that was altered."""
+        path = folder / MANIFEST_NAME
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DatasetError(
+                f"opening {folder}",
+                found="no such folder" if not folder.exists() else f"no readable {MANIFEST_NAME}",
+                expected="a dataset folder written by xlt-augment build",
+                remedy="Check the path, or build one: xlt-augment build train.tsv",
+            ) from error
+        try:
+            body = json.loads(content)
+            stated, found_format = body["manifest_sha256"], body["format"]
+            rest = {key: value for key, value in body.items() if key != "manifest_sha256"}
+            intact = sha256_json(rest) == stated and pretty_json(body) == content
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise _damaged(path, "no manifest", "the JSON that xlt-augment wrote") from error
+        if found_format != DATASET_FORMAT:
+            raise _damaged(path, f"the format {found_format}", DATASET_FORMAT, "Update xlt")
+        if not intact:
+            raise _damaged(path, "a changed manifest", f"one with sha256 {str(stated)[:12]}")
+        try:
+            return cls._of(body)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, f"a manifest without what training needs ({error})", "the keys of a dataset") from error
+
+    @classmethod
+    def _of(cls, body: dict[str, Any]) -> "Manifest":
+        recipe, source, names = body["recipe"], body["source"], body["source"]["label_names"]
+        files = tuple(FileEntry(**entry) for entry in body["files"])
+        if not all(_PLAIN_NAME.fullmatch(entry.path) for entry in files):
+            raise ValueError("a file name that is not plain")
+        return cls(
+            sha256=str(body["manifest_sha256"]),
+            logical_hash=str(body["logical_hash"]),
+            recipe=dict(recipe),
+            source=dict(source),
+            synonyms=body["synonyms"],
+            operator=str(recipe["method"]),
+            m=int(recipe["m"]),
+            text_columns=tuple(map(str, recipe["text_columns"])),
+            label_names=None if names is None else tuple(map(str, names)),
+            source_rows=int(source["rows"]),
+            files=files,
+        )
+
+
+def _damaged(path: Path, found: str, expected: str, remedy: str = _FETCH) -> DatasetError:
+    return DatasetError(f"reading {path}", found=found, expected=expected, remedy=remedy)

@@ -1,0 +1,65 @@
+"""The rows of an epoch: some variants of every source row, by arithmetic alone; nothing is copied or listed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from xlt_train.data.dataset import TrainingSet
+
+Encode = Callable[[Sequence[Sequence[str]]], list[dict[str, Any]]]
+
+
+class VariantView:
+    """A map-style dataset for a DataLoader: item i is variant `variants[i % n]` of source row `i // n`, n variants.
+
+    Items are what `encode` makes of the texts, with `labels` (the class as `label_ids` numbers it) and `rows` (the row of
+    the training set, by which a method may seed its noise or find the row's original).
+    """
+
+    def __init__(self, data: TrainingSet, variants: Sequence[int], encode: Encode, label_ids: Sequence[int]) -> None:
+        self.data, self.encode, self.label_ids = data, encode, tuple(label_ids)
+        self.variants = np.asarray(variants, np.int64)
+
+    def __len__(self) -> int:
+        return self.data.manifest.source_rows * len(self.variants)
+
+    def rows(self, items: Sequence[int]) -> list[int]:
+        """Rows of the training set that these items are."""
+        index = np.asarray(items, np.int64)
+        n = len(self.variants)
+        found: list[int] = (index // n * (self.data.manifest.m + 1) + self.variants[index % n]).tolist()
+        return found
+
+    def __getitems__(self, items: Sequence[int]) -> list[dict[str, Any]]:
+        rows = self.rows(items)
+        columns = self.data.take(rows)
+        labels = columns.pop("label")
+        encoded = self.encode(list(columns.values()))
+        return [item | {"labels": self.label_ids[label], "rows": row} for item, label, row in zip(encoded, labels, rows)]
+
+    def __getitem__(self, item: int) -> dict[str, Any]:
+        if not -len(self) <= item < len(self):
+            raise IndexError(item)
+        return self.__getitems__([item % len(self)])[0]
+
+
+class ExampleView:
+    """A map-style dataset over texts in memory: a development or test file. Items carry `labels` where there are some."""
+
+    def __init__(self, columns: Sequence[Sequence[str]], encode: Encode, labels: Sequence[int] | None) -> None:
+        self.columns, self.encode, self.labels = columns, encode, labels
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __getitems__(self, items: Sequence[int]) -> list[dict[str, Any]]:
+        encoded = self.encode([[column[k] for k in items] for column in self.columns])
+        if self.labels is None:
+            return encoded
+        return [item | {"labels": self.labels[k]} for item, k in zip(encoded, items)]
+
+    def __getitem__(self, item: int) -> dict[str, Any]:
+        if not 0 <= item < len(self):
+            raise IndexError(item)
+        return self.__getitems__([item])[0]

@@ -1,0 +1,128 @@
+"""`evaluate`: a run on every language file of a folder."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xlt_train.data.encode import Encoder
+from xlt_train.data.examples import Examples, Layout, read_examples, same_count
+from xlt_train.data.languages import language_files
+from xlt_train.errors import RunError
+from xlt_train.evaluation.predict import pick_device, predict
+from xlt_train.evaluation.result import RESULT_NAME, Evaluation, Predictions, evaluation_of, write_result
+from xlt_train.files import write_whole
+from xlt_train.models.load import unavailable
+from xlt_train.runs.card import model_card
+from xlt_train.runs.folder import RESUME
+from xlt_train.runs.record import STARTED, RunRecord, check_weights
+
+EVALUATIONS = "evaluations"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """An evaluation and the folder that it was written to."""
+
+    path: Path
+    evaluation: Evaluation
+
+
+def evaluate(
+    run: str | Path,
+    test_dir: str | Path,
+    *,
+    split: str = "test",
+    rows: tuple[int, int] | None = None,
+    columns: Sequence[str] | None = None,
+    label_column: str = "label",
+    batch_size: int = 64,
+    device: str = "auto",
+    out: str | Path | None = None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> Evaluated:
+    """Accuracy of a run (or of one of its checkpoints) on every `SPLIT-LANG` file of `test_dir`.
+
+    `rows`: FROM up to, not including, TO, of every file. Results go to `out`, by default to a folder of the run's
+    `evaluations`, and then into its model card too. `progress` hears of rows done, of how many. Raises RunError for a run
+    that is not finished or was changed, ExamplesError for files that are missing, not parallel, or have other labels.
+    """
+    folder = Path(run)
+    record = _finished(folder)
+    layout = Layout(
+        text_columns=tuple(record.text_columns), label_column=label_column, columns=tuple(columns) if columns else None
+    )
+    examples = _examples(test_dir, split, layout, record.model["labels"], rows)
+    place = pick_device(device)
+    model, encode = _load(folder, record)
+    model.to(place)
+    labels = tuple(model.config.id2label[k] for k in range(model.config.num_labels))
+    total, done, found = sum(map(len, examples.values())), 0, []
+
+    def count(n: int) -> None:
+        nonlocal done
+        progress(done := done + n, total)
+
+    for language, part in examples.items():
+        logits = predict(model, encode, part.texts, batch_size=batch_size, progress=count)
+        found.append(Predictions(language, part, logits, labels))
+    result = evaluation_of(record, found, split=split, rows=rows, batch_size=batch_size, device=str(place))
+    return Evaluated(path=_keep(folder, record, result, found, out), evaluation=result)
+
+
+def _finished(folder: Path) -> RunRecord:
+    record = RunRecord.read(folder)
+    if record.status == STARTED:
+        raise RunError(
+            f"evaluating {folder}",
+            found="a run that was not finished",
+            expected="a finished run, or one of its checkpoints",
+            remedy=f"Repeat its xlt-train fit with {RESUME}",
+        )
+    return record
+
+
+def _examples(
+    test_dir: str | Path, split: str, layout: Layout, labels: list[str], rows: tuple[int, int] | None
+) -> dict[str, Examples]:
+    """Language -> rows, everything checked before a model is loaded."""
+    whole = {language: read_examples(path, layout) for language, path in language_files(test_dir, split).items()}
+    same_count(list(whole.values()))
+    found = {language: examples.part(rows) for language, examples in whole.items()}
+    for examples in found.values():
+        examples.label_ids({name: k for k, name in enumerate(labels)})
+    return found
+
+
+def _load(folder: Path, record: RunRecord) -> tuple[Any, Encoder]:
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    check_weights(folder, record.weights.items())
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise unavailable(str(folder), error) from error
+    return model, Encoder(tokenizer, record.model["max_length"])
+
+
+def _keep(folder: Path, record: RunRecord, result: Evaluation, found: Sequence[Predictions], out: str | Path | None) -> Path:
+    place = Path(out) if out is not None else folder / EVALUATIONS / result.name
+    try:
+        write_result(place, result, found)
+        if out is None:
+            write_whole(folder / "README.md", model_card(record, evaluations(folder)).encode())
+    except OSError as error:
+        raise RunError(
+            f"writing the results to {place}",
+            found=error.strerror or str(error),
+            expected="room and access",
+            remedy="Choose another --out",
+        ) from error
+    return place
+
+
+def evaluations(folder: Path) -> list[dict[str, Any]]:
+    """The results that a run has so far, by name."""
+    return [json.loads(path.read_bytes()) for path in sorted((folder / EVALUATIONS).glob(f"*/{RESULT_NAME}"))]

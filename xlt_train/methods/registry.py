@@ -1,0 +1,21 @@
+"""The methods by name. A new one is a file with a `Method` and a line here; the contract table in the tests covers it then."""
+
+from xlt_train.errors import UsageError
+from xlt_train.methods.base import Method
+from xlt_train.methods.baseline import Baseline
+from xlt_train.methods.rs_da import RsDa
+from xlt_train.methods.rs_syntax import RsSyntax
+
+METHODS: dict[str, type[Method]] = {method.name: method for method in (Baseline, RsDa, RsSyntax)}
+
+
+def method_named(name: str) -> type[Method]:
+    """The method of that name. Raises UsageError that lists those there are."""
+    if name not in METHODS:
+        raise UsageError(
+            "choosing a method",
+            found=repr(name),
+            expected=f"one of {', '.join(METHODS)}",
+            remedy="See xlt-train fit --help",
+        )
+    return METHODS[name]

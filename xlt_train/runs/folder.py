@@ -1,0 +1,105 @@
+"""Whether a run may use a folder, and where a killed run goes on from."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from xlt_train.errors import RunError
+from xlt_train.files import pretty_json, write_whole
+from xlt_train.runs.record import FINISHED, RECORD_NAME, RunRecord
+
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_STATE = "trainer_state.json"
+RESUME = "--resume_from_checkpoint true"
+
+
+def complete_checkpoints(folder: Path) -> list[Path]:
+    """Checkpoints of a run by step; those that a kill left half-written have no record and are left out."""
+    found = [p for p in folder.iterdir() if _CHECKPOINT.fullmatch(p.name) and (p / RECORD_NAME).is_file()]
+    return sorted(found, key=_step)
+
+
+def starting_point(folder: Path, record: RunRecord, resume: str | None) -> Path | None:
+    """The checkpoint that a run starts from, None for the beginning.
+
+    `resume`: None for a new run, "true" to go on with the run in `folder` if one was begun there, or a checkpoint's path.
+    Raises RunError when the folder holds anything else, and nothing in it is touched.
+    """
+    if resume not in (None, "true"):
+        chosen = Path(str(resume))
+        _same_run(RunRecord.read(chosen), record, chosen)
+        return chosen
+    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
+        return None
+    begun = _begun(folder)
+    if begun is None or resume is None:
+        raise _in_the_way(folder, begun)
+    _same_run(begun, record, folder)
+    checkpoints = complete_checkpoints(folder)
+    return checkpoints[-1] if checkpoints else None
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the folder holds a run that came to its end."""
+    begun = _begun(folder)
+    return begun is not None and begun.status == FINISHED
+
+
+def clear_half_written(folder: Path) -> None:
+    """Remove checkpoints of this run that a kill left incomplete."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _CHECKPOINT.fullmatch(path.name) and not (path / RECORD_NAME).is_file():
+            shutil.rmtree(path)
+
+
+def place_best(checkpoint: Path) -> None:
+    """Let a checkpoint name the best one where it lies now: the Trainer keeps its path, and forgets it once it was moved.
+
+    Raises RunError when the best one is gone.
+    """
+    path = checkpoint / _STATE
+    state = json.loads(path.read_bytes())
+    if not state.get("best_global_step") or state.get("best_model_checkpoint") is None:
+        return
+    best = checkpoint.parent / f"checkpoint-{state['best_global_step']}"
+    if not (best / RECORD_NAME).is_file():
+        raise RunError(
+            f"going on from {checkpoint}",
+            found=f"no {best.name} beside it",
+            expected="the best checkpoint so far, which may be the one to choose in the end",
+            remedy="Copy it back, or train again in another --output_dir",
+        )
+    write_whole(path, pretty_json(state | {"best_model_checkpoint": str(best)}))
+
+
+def _step(path: Path) -> int:
+    return int(path.name.split("-")[1])
+
+
+def _begun(folder: Path) -> RunRecord | None:
+    try:
+        return RunRecord.read(folder)
+    except RunError:
+        return None
+
+
+def _same_run(begun: RunRecord, record: RunRecord, place: Path) -> None:
+    if differences := record.differences(begun):
+        raise RunError(
+            f"going on with {place}",
+            found=f"a run with other settings: {'; '.join(differences[:3])}",
+            expected="the same settings, so that it ends at the same weights",
+            remedy="Repeat the first command with --resume_from_checkpoint added, or choose another --output_dir",
+        )
+
+
+def _in_the_way(folder: Path, begun: RunRecord | None) -> RunError:
+    if begun is None:
+        found, remedy = "something that is no run", "Choose another --output_dir"
+    elif begun.status == FINISHED:
+        found, remedy = "a finished run", "Choose another --output_dir, or remove that one"
+    else:
+        found, remedy = "a run that was begun", f"Go on with it ({RESUME}), choose another --output_dir, or remove that one"
+    return RunError(f"starting a run in {folder}", found=found, expected="a new or empty folder", remedy=remedy)

@@ -1,0 +1,146 @@
+"""`TrainingArguments` under their own names, over defaults of ours (annex C of the design: the papers' settings)."""
+
+import argparse
+import dataclasses
+import difflib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from xlt_train.errors import UsageError
+from xlt_train.methods.base import Method
+from xlt_train.models.load import NANO
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+LEARNING_RATE = 2e-5  # Huang et al. 2021, Ding et al. 2022: the scripts of XTREME
+NANO_LEARNING_RATE = 1e-3  # for weights that start at random
+BATCH_SIZE = 32
+_ALWAYS_KEPT = (
+    "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs", "max_steps",
+    "lr_scheduler_type", "warmup_steps", "weight_decay", "optim", "seed",
+)  # fmt: skip
+# The dozen that help lists, with what they do.
+LISTED = {
+    "output_dir": "Folder of the run.  [default: here, named after method, model, data and seed]",
+    "num_train_epochs": "Epochs.  [default: baseline 5, rs-da and rs-syntax 3]",
+    "max_steps": "Stop after so many steps instead.",
+    "learning_rate": "Peak learning rate.  [default: 2e-5; nano 1e-3]",
+    "lr_scheduler_type": "Its course.  [default: linear decay]",
+    "warmup_steps": "Steps, or share of all steps, before the peak.  [default: 0]",
+    "per_device_train_batch_size": "Rows in a batch.  [default: 32]",
+    "gradient_accumulation_steps": "Batches in a step.  [default: 1]",
+    "seed": "Seed of new weights, order and dropout.  [default: 42]",
+    "eval_strategy": "When --dev is looked at: epoch or steps (--eval_steps N).  [default: epoch]",
+    "save_strategy": "When a checkpoint is saved: epoch, steps (--save_steps N) or no.  [default: epoch]",
+    "save_total_limit": "Checkpoints that are kept, beside the best.  [default: 1]",
+    "bf16": "Mixed precision, on a GPU that has it.",
+    "dataloader_num_workers": "Processes that tokenise.  [default: 0]",
+    "resume_from_checkpoint": "true: go on with the run in --output_dir, if one was begun there.",
+}
+
+
+def parse_arguments(words: Sequence[str]) -> dict[str, Any]:
+    """Command-line words to the `TrainingArguments` that they name. Raises UsageError for a word that names none."""
+    from transformers import HfArgumentParser, TrainingArguments
+
+    class Parser(HfArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise _refused(message)
+
+    parser = Parser([TrainingArguments], allow_abbrev=False, add_help=False)  # type: ignore[list-item]
+    for action in parser._actions:
+        action.default = argparse.SUPPRESS  # only what was said
+    found, rest = parser.parse_known_args(list(words))
+    if rest:
+        names = [f"--{field.name}" for field in dataclasses.fields(TrainingArguments)]
+        close = difflib.get_close_matches(rest[0].partition("=")[0].replace("-", "_").replace("__", "--", 1), names, n=1)
+        hint = f"Did you mean {close[0]}? " if close else ""
+        raise UsageError(
+            "reading the options",
+            found=f"{rest[0]!r}, which is none",
+            expected="an option of xlt-train fit or of transformers.TrainingArguments",
+            remedy=f"{hint}See xlt-train fit --help",
+        )
+    return vars(found)
+
+
+def training_arguments(given: Mapping[str, Any], *, method: type[Method], model: str, has_dev: bool) -> "TrainingArguments":
+    """What was given, over our defaults, over those of transformers. Raises UsageError for values that it refuses."""
+    from transformers import TrainingArguments
+
+    unknown = sorted(set(given) - {field.name for field in dataclasses.fields(TrainingArguments)})
+    if unknown:
+        raise UsageError(
+            "reading the training arguments", found=unknown[0], expected="names of TrainingArguments", remedy="Check the name"
+        )
+    _check_evaluation(given, has_dev)
+    try:
+        return TrainingArguments(**(_defaults(given, method=method, model=model, has_dev=has_dev) | dict(given)))
+    except (ValueError, TypeError, ImportError, OSError) as error:
+        raise _refused(str(error)) from error
+
+
+def _check_evaluation(given: Mapping[str, Any], has_dev: bool) -> None:
+    """What the Trainer would find out only in mid-run."""
+    names = ("eval_strategy", "eval_on_start", "load_best_model_at_end")
+    wants = [name for name in names if given.get(name) not in (None, False, "no")]
+    if wants and not has_dev:
+        raise UsageError(
+            "reading the training arguments",
+            found=f"--{wants[0]} without a development set",
+            expected="--dev FILE",
+            remedy=f"Name the source language's development set, or leave out --{wants[0]}",
+        )
+    metric = str(given.get("metric_for_best_model", "accuracy"))
+    if metric.removeprefix("eval_") not in ("accuracy", "loss"):
+        raise UsageError(
+            "reading the training arguments",
+            found=f"--metric_for_best_model {metric}",
+            expected="accuracy or loss",
+            remedy="Choose one of them",
+        )
+
+
+def _defaults(given: Mapping[str, Any], *, method: type[Method], model: str, has_dev: bool) -> dict[str, Any]:
+    import torch
+
+    found: dict[str, Any] = {
+        "num_train_epochs": method.epochs,
+        "learning_rate": NANO_LEARNING_RATE if model == NANO else LEARNING_RATE,
+        "per_device_train_batch_size": BATCH_SIZE,
+        "per_device_eval_batch_size": 64,
+        "save_strategy": "epoch",
+        "save_total_limit": 1,
+        "remove_unused_columns": False,  # `rows` is for the method, not for the model
+        "disable_tqdm": not sys.stderr.isatty(),
+        "dataloader_pin_memory": torch.cuda.is_available(),  # the library's default warns where there is no GPU
+    }
+    if has_dev:
+        when = str(given.get("eval_strategy", given.get("save_strategy", "epoch")))
+        saving = str(given.get("save_strategy", when))
+        choosing = "no" not in (when, saving)
+        found |= {"eval_strategy": when, "save_strategy": saving, "load_best_model_at_end": choosing}
+        if "eval_steps" in given:
+            found["save_steps"] = given["eval_steps"]
+        if choosing and "metric_for_best_model" not in given:
+            found |= {"metric_for_best_model": "accuracy", "greater_is_better": True}
+    return found
+
+
+def kept_arguments(arguments: "TrainingArguments") -> dict[str, Any]:
+    """The arguments that a record keeps: the usual ones, and all that differ from the defaults of transformers."""
+    usual = type(arguments)(output_dir=arguments.output_dir).to_dict()
+    found = arguments.to_dict()
+    changed = [key for key in found if found[key] != usual.get(key) and not key.endswith("_token")]
+    return {key: found[key] for key in (*_ALWAYS_KEPT, *(k for k in changed if k not in _ALWAYS_KEPT)) if key != "output_dir"}
+
+
+def _refused(message: str) -> UsageError:
+    return UsageError(
+        "reading the training arguments",
+        found=" ".join(message.split()).rstrip("."),
+        expected="values that transformers.TrainingArguments takes",
+        remedy="See xlt-train fit --help",
+    )

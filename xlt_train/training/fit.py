@@ -1,0 +1,284 @@
+"""`fit`: from a training set to a run folder, the whole way."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xlt_train.data.dataset import TrainingSet
+from xlt_train.data.encode import Encoder
+from xlt_train.data.examples import Examples, Layout, read_examples
+from xlt_train.data.view import ExampleView, VariantView
+from xlt_train.errors import ExamplesError, RunError, UsageError
+from xlt_train.files import write_whole
+from xlt_train.methods.base import Choice, Method
+from xlt_train.methods.registry import method_named
+from xlt_train.models.load import DEFAULT_MODEL, LoadedModel, load_model
+from xlt_train.runs.card import model_card
+from xlt_train.runs.folder import clear_half_written, is_finished, place_best, starting_point
+from xlt_train.runs.record import FINISHED, STARTED, RunRecord, software_versions, weight_files
+from xlt_train.training.arguments import kept_arguments, training_arguments
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+    from xlt_train.training.trainer import RobustTrainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run. `existed`: it was finished before, and nothing was done."""
+
+    path: Path
+    record: RunRecord
+    checked: str
+    existed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that a run is made of, checked, before a model is loaded. `dev` is part of a development file, or None."""
+
+    data: TrainingSet
+    method: Method
+    variants: tuple[int, ...]
+    model: str
+    max_length: int
+    dev: Examples | None
+    dev_rows: tuple[int, int] | None
+    arguments: "TrainingArguments"
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return Path(str(self.arguments.output_dir))
+
+
+def fit(
+    data: str | Path,
+    *,
+    method: str = "baseline",
+    model: str = DEFAULT_MODEL,
+    variants: int | None = None,
+    include_original: bool = False,
+    dev: str | Path | None = None,
+    dev_rows: tuple[int, int] | None = None,
+    columns: Sequence[str] | None = None,
+    label_column: str = "label",
+    max_length: int = 128,
+    rehash: bool = False,
+    **training: Any,
+) -> Run:
+    """Fine-tune `model` on a dataset of `xlt-augment build` and leave a run folder (`output_dir`).
+
+    `variants`: the first so many variants of each row (default all), `include_original`: the original too. `dev`: a file of the
+    source language whose accuracy chooses the checkpoint, `dev_rows` a range of it, `columns` and `label_column` its columns.
+    `max_length`: tokens of a row. `rehash`: hash the dataset even where a receipt says it is unchanged. `training`: any
+    TrainingArguments by their own names. Raises XltError; see `xlt_train.errors`.
+    """
+    plan = plan_fit(
+        data, method=method, model=model, choice=Choice(variants, include_original), dev=dev, dev_rows=dev_rows,
+        columns=columns, label_column=label_column, max_length=max_length, rehash=rehash, training=training,
+    )  # fmt: skip
+    return run_fit(plan)
+
+
+def plan_fit(
+    data: str | Path,
+    *,
+    method: str,
+    model: str,
+    choice: Choice,
+    dev: str | Path | None,
+    dev_rows: tuple[int, int] | None,
+    columns: Sequence[str] | None,
+    label_column: str,
+    max_length: int,
+    rehash: bool,
+    training: dict[str, Any],
+) -> Plan:
+    """Open and check everything that `fit` needs but the model. Raises XltError."""
+    kind = method_named(method)
+    found = TrainingSet.open(data, rehash=rehash)
+    variants = kind().variants(found.manifest, choice)
+    layout = Layout(
+        text_columns=found.manifest.text_columns, label_column=label_column, columns=tuple(columns) if columns else None
+    )
+    examples = None if dev is None else _labelled(read_examples(dev, layout).part(dev_rows), found.label_names)
+    seed = training.get("seed", 42)
+    named = f"{method}-{Path(model).name}-{found.manifest.source['name']}-{found.manifest.logical_hash[:8]}-seed{seed}"
+    given = {"output_dir": named} | training
+    given["output_dir"] = str(Path(given["output_dir"]).expanduser())
+    arguments = training_arguments(given, method=kind, model=model, has_dev=dev is not None)
+    return Plan(
+        data=found, method=kind(label_smoothing=arguments.label_smoothing_factor), variants=variants, model=model,
+        max_length=max_length, dev=examples, dev_rows=dev_rows, arguments=arguments,
+    )  # fmt: skip
+
+
+def run_fit(plan: Plan) -> Run:
+    """Load the model, train, choose the checkpoint, write the run. Raises XltError."""
+    from transformers import set_seed
+
+    start, resume, record = time.perf_counter(), _resume(plan.arguments), _record(plan)
+    checkpoint = starting_point(plan.folder, record, resume)
+    if resume == "true" and is_finished(plan.folder):
+        return Run(path=plan.folder, record=RunRecord.read(plan.folder), checked=str(plan.data.checked), existed=True)
+    set_seed(plan.arguments.seed)  # a new head, or a whole nano, is drawn from it
+    loaded = load_model(plan.model, plan.data.label_names, plan.max_length, lambda rows: _texts(plan.data, rows))
+    record = _with_model(record, loaded)
+    if plan.arguments.should_save:
+        _begin(plan.folder, record, checkpoint)
+    trainer = _trainer(plan, loaded, record)
+    output = _train(trainer, checkpoint)
+    step = trainer.state.best_global_step if trainer.args.load_best_model_at_end else None
+    results = {
+        "steps": trainer.state.global_step,
+        "epochs": trainer.state.epoch,
+        "best_step": step,
+        "dev_accuracy": _dev_accuracy(trainer, step or trainer.state.global_step),
+        "train_loss": output.training_loss,
+        "resumed_from": None if checkpoint is None else checkpoint.name,
+        "seconds": round(time.perf_counter() - start, 2),
+    }
+    record = _finish(trainer, plan.folder, record.at(FINISHED, **results))
+    return Run(path=plan.folder, record=record, checked=str(plan.data.checked))
+
+
+def _resume(arguments: "TrainingArguments") -> str | None:
+    """None: a new run; "true": go on with the one in the folder; else a checkpoint's path."""
+    said = str(arguments.resume_from_checkpoint or "false")
+    return {"false": None, "no": None, "0": None, "true": "true", "yes": "true", "1": "true"}.get(said.lower(), said)
+
+
+def _labelled(examples: Examples, names: tuple[str, ...]) -> Examples:
+    """Raises ExamplesError when the development set has no labels, or others than the training set."""
+    if examples.label_ids({name: k for k, name in enumerate(names)}) is None:
+        raise ExamplesError(
+            f"reading the development set {examples.path}",
+            found="no labels",
+            expected=f"a label in each row: {', '.join(names)}",
+            remedy="Choose a labelled file for --dev",
+        )
+    return examples
+
+
+def _record(plan: Plan) -> RunRecord:
+    manifest, dev = plan.data.manifest, plan.dev
+    return RunRecord(
+        status=STARTED,
+        method={"name": plan.method.name, "variants": [plan.variants[0], plan.variants[-1]], **asdict(plan.method)},
+        data=manifest.provenance(),
+        text_columns=list(manifest.text_columns),
+        model={"name": plan.model, "labels": list(plan.data.label_names), "max_length": plan.max_length},
+        dev=None if dev is None else {"file": dev.path.name, "sha256": dev.sha256, "rows": _rows(plan.dev_rows)},
+        training=kept_arguments(plan.arguments),
+        versions=software_versions(),
+        device=_device(plan.arguments),
+    )
+
+
+def _rows(rows: tuple[int, int] | None) -> list[int] | None:
+    return None if rows is None else list(rows)
+
+
+def _device(arguments: "TrainingArguments") -> str:
+    import torch
+
+    kind = arguments.device.type
+    name = torch.cuda.get_device_name(arguments.device) if kind == "cuda" else kind
+    return f"{arguments.world_size} x {name}" if arguments.world_size > 1 else name
+
+
+def _with_model(record: RunRecord, loaded: LoadedModel) -> RunRecord:
+    facts = {
+        "revision": loaded.revision,
+        "randomly_initialised": loaded.randomly_initialised,
+        "parameters": loaded.model.num_parameters(),
+    }
+    return replace(record, model=record.model | facts)
+
+
+def _texts(data: TrainingSet, rows: int) -> list[str]:
+    return list(chain.from_iterable(data.originals(rows).values()))
+
+
+def _begin(folder: Path, record: RunRecord, checkpoint: Path | None) -> None:
+    """Make the folder this run's own."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if checkpoint is not None:
+            place_best(checkpoint)
+        clear_half_written(folder)
+        record.write(folder)
+    except OSError as error:
+        raise RunError(
+            f"starting a run in {folder}",
+            found=error.strerror or str(error),
+            expected="a folder that can be written to",
+            remedy="Choose another --output_dir",
+        ) from error
+
+
+def _trainer(plan: Plan, loaded: LoadedModel, record: RunRecord) -> "RobustTrainer":
+    from transformers import DataCollatorWithPadding
+
+    from xlt_train.training.trainer import Accuracy, RobustTrainer
+
+    encode = Encoder(loaded.tokenizer, plan.max_length)
+    ids, dev = loaded.label_ids, plan.dev
+    mixed = plan.arguments.bf16 or plan.arguments.fp16
+    try:
+        return RobustTrainer(
+            method=plan.method,
+            record=record,
+            model=loaded.model,
+            args=plan.arguments,
+            train_dataset=VariantView(plan.data, plan.variants, encode, [ids[name] for name in plan.data.label_names]),
+            eval_dataset=None if dev is None else ExampleView(dev.texts, encode, dev.label_ids(ids)),
+            data_collator=DataCollatorWithPadding(loaded.tokenizer, pad_to_multiple_of=8 if mixed else None),
+            processing_class=loaded.tokenizer,
+            compute_metrics=Accuracy(),
+        )
+    except (ValueError, ImportError) as error:
+        raise UsageError(
+            "setting up the Trainer",
+            found=" ".join(str(error).split()).rstrip("."),
+            expected="training arguments that go together",
+            remedy="Change or leave out the option that it names",
+        ) from error
+
+
+def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> Any:
+    import torch
+
+    try:
+        return trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except torch.OutOfMemoryError as error:
+        raise RunError(
+            "training",
+            found=str(error).split(". ")[0],
+            expected=f"room for {trainer.args.per_device_train_batch_size} rows a batch",
+            remedy="Halve --per_device_train_batch_size and double --gradient_accumulation_steps, or add --bf16",
+        ) from error
+
+
+def _dev_accuracy(trainer: "RobustTrainer", step: int) -> float | None:
+    """Accuracy on the development set at that step."""
+    found = [log["eval_accuracy"] for log in trainer.state.log_history if log["step"] == step and "eval_accuracy" in log]
+    return found[-1] if found else None
+
+
+def _finish(trainer: "RobustTrainer", folder: Path, record: RunRecord) -> RunRecord:
+    """Write weights, card and, last, the record."""
+    from xlt_train.training.trainer import saving
+
+    trainer.save_model(str(folder))
+    if trainer.args.should_save:
+        with saving(folder):
+            record = replace(record, weights=weight_files(folder))
+            write_whole(folder / "README.md", model_card(record).encode())
+            record.write(folder)
+    return record

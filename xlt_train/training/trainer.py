@@ -1,0 +1,129 @@
+"""The Trainer with a method's loss, checkpoints that are whole or absent, and each term of the loss in the log."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from transformers import EvalPrediction, Trainer
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
+
+from xlt_train.errors import RunError
+from xlt_train.files import write_whole
+from xlt_train.methods.base import Method
+from xlt_train.runs.card import model_card
+from xlt_train.runs.folder import RESUME
+from xlt_train.runs.record import CHECKPOINT, RunRecord
+
+_PICKLED = "training_args.bin"  # the Trainer's own copy of its arguments; ours is the record, which is no pickle
+
+
+class RobustTrainer(Trainer):
+    """`transformers.Trainer` whose training loss is `method.loss`; evaluation is the plain loss of the model.
+
+    Every checkpoint carries a model card and, written last, the run's record, without which it does not count.
+    """
+
+    def __init__(self, *, method: Method, record: RunRecord, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.method, self.record = method, record
+        self.model_accepts_loss_kwargs = False  # the loss is a mean over the batch: the Trainer divides by accumulation
+        self._terms: dict[str, torch.Tensor] = {}
+        self._batches = 0
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> torch.Tensor | tuple[torch.Tensor, Any]:
+        """The method's loss in training, the model's own elsewhere."""
+        if return_outputs or not model.training:
+            found: torch.Tensor | tuple[torch.Tensor, Any] = super().compute_loss(model, inputs, return_outputs)
+            return found
+        loss = self.method.loss(model, inputs)
+        for name, value in loss.terms.items():
+            self._terms[name] = self._terms.get(name, torch.zeros((), device=value.device)) + value.detach()
+        self._batches += 1
+        return loss.total
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """As the Trainer, with the mean of each term since the last time."""
+        if "loss" in logs and self._batches:
+            logs |= {name: (total / self._batches).item() for name, total in self._terms.items()}
+            self._terms, self._batches = {}, 0
+        super().log(logs, start_time)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or str(self.args.output_dir))
+        with saving(folder):
+            super()._save(output_dir, state_dict)
+            (folder / _PICKLED).unlink(missing_ok=True)
+            for path in folder.glob("*.safetensors"):  # written for the owner alone, while teams share runs
+                path.chmod((folder / "config.json").stat().st_mode)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        # The Trainer would remove older checkpoints before this one has its record.
+        limit, self.args.save_total_limit = self.args.save_total_limit, None
+        folder = Path(self._get_output_dir(trial=trial), f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}")
+        try:
+            with saving(folder):
+                super()._save_checkpoint(model, trial)
+                if self.args.should_save:
+                    self._complete(folder)
+        finally:
+            self.args.save_total_limit = limit
+        if self.args.should_save:
+            best = self.state.best_model_checkpoint
+            rotate_checkpoints(str(folder.parent), save_total_limit=limit, best_model_checkpoint=best, use_mtime=True)
+
+    def _complete(self, folder: Path) -> None:
+        """Card and record of a checkpoint that is otherwise whole."""
+        scores = [entry["eval_accuracy"] for entry in self.state.log_history if "eval_accuracy" in entry]
+        record = self.record.at(
+            CHECKPOINT,
+            steps=self.state.global_step,
+            epochs=self.state.epoch,
+            dev_accuracy=scores[-1] if scores else None,
+        )
+        write_whole(folder / "README.md", model_card(record).encode())
+        record.write(folder)
+
+
+class Accuracy:
+    """Share of rows whose highest logit is the label's; over all batches at once, or batch by batch (--batch_eval_metrics)."""
+
+    def __init__(self) -> None:
+        self._right = self._seen = 0
+
+    def __call__(self, prediction: EvalPrediction, compute_result: bool = True) -> dict[str, float]:
+        """Count a prediction; the accuracy since the last result, when one is asked for."""
+        logits = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
+        right = np.asarray(logits).argmax(-1) == np.asarray(prediction.label_ids)
+        self._right, self._seen = self._right + int(right.sum()), self._seen + len(right)
+        if not compute_result:
+            return {}
+        found = {"accuracy": self._right / self._seen}
+        self._right = self._seen = 0
+        return found
+
+
+@contextmanager
+def saving(folder: Path) -> Iterator[None]:
+    """Turn a full disk or a refused write into a RunError, without a half-written checkpoint."""
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
+            raise
+        if folder.name.startswith(PREFIX_CHECKPOINT_DIR):
+            shutil.rmtree(folder, ignore_errors=True)
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error).splitlines()[0]
+        raise RunError(
+            f"saving {folder}",
+            found=reason,
+            expected="room and access",
+            remedy=f"Make room, then repeat the command with {RESUME}",
+        ) from error
