@@ -3,13 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := build/demo
+SAMPLE := data/samples/paraphrase
 
 .PHONY: demo test check bench soak docs clean
 
 demo: .venv/base
 	rm -rf $(DEMO)
-	$(BIN)/xlt-augment build --m 10 --p 0.1 --out $(DEMO)
-	$(BIN)/xlt-augment verify $(DEMO)
+	$(BIN)/xlt-augment build --m 10 --p 0.1 --out $(DEMO)/train-10
+	$(BIN)/xlt-augment verify $(DEMO)/train-10
+	for method in baseline rs-da; do \
+	  $(BIN)/xlt-train fit --data $(DEMO)/train-10 --method $$method --model nano --dev $(SAMPLE)/dev-en.tsv \
+	    --output_dir $(DEMO)/$$method || exit 1; \
+	done
+	for method in baseline rs-da; do $(BIN)/xlt-train evaluate $(DEMO)/$$method --test-dir $(SAMPLE) || exit 1; done
 
 test: .venv/dev check
 	$(BIN)/python -m pytest -n 2
@@ -21,6 +27,7 @@ check: .venv/dev
 
 bench: .venv/dev
 	$(BIN)/python benchmarks/build.py
+	$(BIN)/python benchmarks/train.py
 
 # The long forms: every hypothesis property on many more examples.
 soak: .venv/dev
@@ -32,7 +39,7 @@ docs: .venv/dev
 
 .venv/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[train]'
 	touch $@
 
 .venv/dev: .venv/base

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import pytest
 
-from xlt_augment.cli.main import main
+import xlt_augment.cli.main
+import xlt_train.cli.main
 
+PROGRAMS = {"xlt-augment": xlt_augment.cli.main.main, "xlt-train": xlt_train.cli.main.main}
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
@@ -28,13 +30,13 @@ def run_command(*args: object, cwd: Path | None = None, env: dict[str, str] | No
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def run_here(capsys: pytest.CaptureFixture[str], *args: object) -> Outcome:
-    """Run `xlt-augment` with these arguments in this process."""
+def run_here(capsys: pytest.CaptureFixture[str], *args: object, program: str = "xlt-augment") -> Outcome:
+    """Run a program with these arguments in this process."""
     capsys.readouterr()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["xlt-augment", *map(str, args)])
+        patch.setattr(sys, "argv", [program, *map(str, args)])
         with pytest.raises(SystemExit) as end:
-            main()
+            PROGRAMS[program]()
     printed = capsys.readouterr()
     code = end.value.code
     return Outcome(code if isinstance(code, int) else 0, printed.out, printed.err)

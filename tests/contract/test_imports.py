@@ -10,7 +10,10 @@ import pytest
 
 from tests.conftest import PROJECT
 
-STAGES = ("errors", "resources", "canonical", "arrays", "content_hash", "synonyms", "perturb", "materialize", "cli", "__main__")
+STAGES = {
+    "xlt_augment": "errors resources canonical arrays content_hash synonyms perturb materialize cli __main__".split(),
+    "xlt_train": "errors files data models methods runs training evaluation cli __main__".split(),
+}
 HEAVY = {"torch", "transformers", "datasets", "pandas", "gensim", "nltk", "numba", "pyarrow", "numpy", "socket", "requests"}
 FORBIDDEN = {"xlt_augment": {"xlt_train", "torch", "transformers"}, "xlt_train": {"xlt_augment", "nltk", "gensim"}}
 
@@ -39,16 +42,17 @@ def _imports(path: Path, *, top_level: bool = False) -> set[str]:
     return found
 
 
-def _stage(module: str) -> int | None:
+def _stage(module: str, package: str) -> int | None:
     parts = module.split(".")
-    return STAGES.index(parts[1]) if len(parts) > 1 and parts[0] == "xlt_augment" else None
+    return STAGES[package].index(parts[1]) if len(parts) > 1 and parts[0] == package else None
 
 
-@pytest.mark.parametrize("module", sorted(_modules("xlt_augment")))
+@pytest.mark.parametrize("module", sorted({**_modules("xlt_augment"), **_modules("xlt_train")}))
 def test_a_module_imports_only_from_stages_above(module: str) -> None:
-    own = _stage(module)
-    for name in _imports(_modules("xlt_augment")[module]):
-        other = _stage(name)
+    package = module.split(".")[0]
+    own = _stage(module, package)
+    for name in _imports(_modules(package)[module]):
+        other = _stage(name, package)
         if own is not None and other is not None:
             assert other <= own, f"{module} imports {name}"
 
@@ -85,6 +89,11 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     assert not _loaded_by(code, tmp_path) & (HEAVY - {"socket"})
 
 
+def test_help_of_training_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = "from xlt_train.cli.main import cli\ncli.main(['fit', '--help'], standalone_mode=False)"
+    assert not _loaded_by(code, tmp_path) & HEAVY
+
+
 def test_a_build_from_a_file_needs_no_datasets_nor_pandas(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("the movie\tthe film\t1\n")
     code = "from xlt_augment import *\nbuild('a.tsv', Substitute(SynonymSet.default()), m=1)"
@@ -102,12 +111,15 @@ def test_no_socket_is_opened(tmp_path: Path) -> None:
 
 def test_the_public_names_are_these() -> None:
     import xlt_augment
+    import xlt_train
 
     assert set(xlt_augment.__all__) == {"Substitute", "Swap", "SynonymSet", "XltError", "augment", "build", "verify"}
-    for name in xlt_augment.__all__:
-        assert getattr(xlt_augment, name).__doc__
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = xlt_augment.nothing
+    assert set(xlt_train.__all__) == {"METHODS", "Method", "RobustTrainer", "TrainingSet", "XltError", "evaluate", "fit"}
+    for package in (xlt_augment, xlt_train):
+        for name in package.__all__:
+            assert getattr(package, name).__doc__
+        with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+            _ = package.nothing
 
 
 def test_every_public_name_is_documented() -> None:
