@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from xlt_augment import SynonymSet
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in as many processes as there are cores
+
 # The first example of a process may wait for the compiler, so no deadline.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
 settings.register_profile("default", max_examples=60, derandomize=True, **_COMMON)

@@ -26,6 +26,7 @@ xlt-train evaluate run --test-dir xtreme/pawsx --json --out results"""
 @click.option("--split", type=click.Choice(["test", "dev"]), default="test", show_default=True, help="Which files.")
 @click.option("--rows", type=Rows(), help="Rows of every file, counted from 0, TO not included.  [default: all]")
 @click.option("--columns", type=Names(), help="Column names of files without header.  [default: the dataset's texts, label]")
+@click.option("--text-columns", type=Names(), help="Columns with the texts.  [default: the dataset's names]")
 @click.option("--label-column", default="label", show_default=True, help="Column with the label.")
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Rows in a batch.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or mps.")

@@ -59,7 +59,8 @@ class Fit(Help):
 @click.option(
     "--columns", type=Names(), help="Column names of a --dev file without header.  [default: the dataset's texts, label]"
 )
-@click.option("--label-column", default="label", show_default=True, help="Column of the --dev file with the label.")
+@click.option("--text-columns", type=Names(), help="Columns of it with the texts.  [default: the dataset's names]")
+@click.option("--label-column", default="label", show_default=True, help="Column of it with the label.")
 @click.option(
     "--max-length", type=click.IntRange(8), default=128, show_default=True, help="Tokens of a row; longer ones are cut."
 )
@@ -75,11 +76,15 @@ def fit(training: tuple[str, ...], as_json: bool, **options: Any) -> None:
     need_extra()
     from xlt_train.cli.report import begin_fit, quiet, show_run
     from xlt_train.training.arguments import parse_arguments
-    from xlt_train.training.fit import plan_fit, run_fit
+    from xlt_train.training.fit import run_fit
+    from xlt_train.training.plan import DevFile, plan_fit
 
     quiet()
+    path, rows = options.pop("dev"), options.pop("dev_rows")
+    columns_of = {name: options.pop(name) for name in ("columns", "text_columns", "label_column")}
+    dev = None if path is None else DevFile(path=path, rows=rows, columns_of=columns_of)
     choice = Choice(options.pop("variants"), options.pop("include_original"))
-    plan = plan_fit(choice=choice, training=parse_arguments(training), **options)
+    plan = plan_fit(choice=choice, dev=dev, training=parse_arguments(training), **options)
     begin_fit(plan)
     with redirect_stdout(sys.stderr):  # the Trainer prints its log
         run = run_fit(plan)

@@ -9,7 +9,8 @@ import click
 
 from xlt_train.evaluation.evaluate import Evaluated
 from xlt_train.models.nano import NOTE
-from xlt_train.training.fit import Plan, Run
+from xlt_train.training.fit import Run
+from xlt_train.training.plan import Plan
 
 
 def quiet() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xlt_train.errors import ExamplesError
+from xlt_train.errors import ExamplesError, UsageError
 from xlt_train.files import sha256_file
 
 ENDINGS = (".tsv", ".csv", ".jsonl", ".parquet")
@@ -19,11 +19,33 @@ Record = tuple[str, dict[str, Any]]  # where it stands (FILE:LINE), and its fiel
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What the columns of a file are: the text columns, the label, and the names of a headerless file's fields, if given."""
+    """What the columns of a file are: the texts in the order of the training set's, the label, and, where they were given, the
+    names of a headerless file's fields."""
 
     text_columns: tuple[str, ...]
     label_column: str = "label"
     columns: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        trained: Sequence[str],
+        *,
+        columns: Sequence[str] | None,
+        text_columns: Sequence[str] | None,
+        label_column: str,
+    ) -> "Layout":
+        """The layout for a model trained on the columns `trained`. Raises UsageError when the texts are fewer or more."""
+        texts = tuple(text_columns or trained)
+        missing = [name for name in texts if columns and name not in columns]
+        if len(texts) != len(trained) or missing:
+            raise UsageError(
+                "naming the columns of a file",
+                found=f"--text-columns {','.join(texts)}" + (f", without {missing[0]} in --columns" if missing else ""),
+                expected=f"{len(trained)} of the file's columns, standing for {', '.join(trained)}",
+                remedy="Name them in that order; --columns names all fields of a file without header",
+            )
+        return cls(text_columns=texts, label_column=label_column, columns=tuple(columns) if columns else None)
 
     @property
     def plain(self) -> tuple[str, ...]:
@@ -113,7 +135,9 @@ def _text(place: str, record: dict[str, Any], name: str, layout: Layout) -> str:
     if isinstance(value, str):
         return value
     found = f"{value!r} as {name}" if name in record else f"no column {name!r} among {', '.join(map(str, record))}"
-    raise _wrong(place, found, f"text in {', '.join(layout.text_columns)}", "Name the columns: --columns a,b,c")
+    raise _wrong(
+        place, found, f"text in {', '.join(layout.text_columns)}", "Name the columns with the texts: --text-columns a,b"
+    )
 
 
 def _tsv(path: Path, layout: Layout) -> Iterator[Record]:

@@ -36,6 +36,7 @@ def evaluate(
     split: str = "test",
     rows: tuple[int, int] | None = None,
     columns: Sequence[str] | None = None,
+    text_columns: Sequence[str] | None = None,
     label_column: str = "label",
     batch_size: int = 64,
     device: str = "auto",
@@ -44,15 +45,14 @@ def evaluate(
 ) -> Evaluated:
     """Accuracy of a run (or of one of its checkpoints) on every `SPLIT-LANG` file of `test_dir`.
 
-    `rows`: FROM up to, not including, TO, of every file. Results go to `out`, by default to a folder of the run's
-    `evaluations`, and then into its model card too. `progress` hears of rows done, of how many. Raises RunError for a run
+    `rows`: FROM up to, not including, TO, of every file. `columns` names the fields of files without header,
+    `text_columns` those that stand for the training set's texts, `label_column` the label. Results go to `out`, by default to
+    a folder of the run's `evaluations`, and then into its model card too. `progress` hears of rows done, of how many. Raises RunError for a run
     that is not finished or was changed, ExamplesError for files that are missing, not parallel, or have other labels.
     """
     folder = Path(run)
     record = _finished(folder)
-    layout = Layout(
-        text_columns=tuple(record.text_columns), label_column=label_column, columns=tuple(columns) if columns else None
-    )
+    layout = Layout.of(record.text_columns, columns=columns, text_columns=text_columns, label_column=label_column)
     examples = _examples(test_dir, split, layout, record.model["labels"], rows)
     place = pick_device(device)
     model, encode = _load(folder, record)

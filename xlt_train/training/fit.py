@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from xlt_train.data.dataset import TrainingSet
 from xlt_train.data.encode import Encoder
-from xlt_train.data.examples import Examples, Layout, read_examples
 from xlt_train.data.view import ExampleView, VariantView
-from xlt_train.errors import ExamplesError, RunError, UsageError
+from xlt_train.errors import RunError, UsageError
 from xlt_train.files import write_whole
-from xlt_train.methods.base import Choice, Method
-from xlt_train.methods.registry import method_named
+from xlt_train.methods.base import Choice
 from xlt_train.models.load import DEFAULT_MODEL, LoadedModel, load_model
 from xlt_train.runs.card import model_card
 from xlt_train.runs.folder import clear_half_written, is_finished, place_best, starting_point
 from xlt_train.runs.record import FINISHED, STARTED, RunRecord, software_versions, weight_files
-from xlt_train.training.arguments import kept_arguments, training_arguments
+from xlt_train.training.arguments import kept_arguments
+from xlt_train.training.plan import DevFile, Plan, plan_fit
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -37,25 +36,6 @@ class Run:
     existed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """All that a run is made of, checked, before a model is loaded. `dev` is part of a development file, or None."""
-
-    data: TrainingSet
-    method: Method
-    variants: tuple[int, ...]
-    model: str
-    max_length: int
-    dev: Examples | None
-    dev_rows: tuple[int, int] | None
-    arguments: "TrainingArguments"
-
-    @property
-    def folder(self) -> Path:
-        """The run folder."""
-        return Path(str(self.arguments.output_dir))
-
-
 def fit(
     data: str | Path,
     *,
@@ -66,6 +46,7 @@ def fit(
     dev: str | Path | None = None,
     dev_rows: tuple[int, int] | None = None,
     columns: Sequence[str] | None = None,
+    text_columns: Sequence[str] | None = None,
     label_column: str = "label",
     max_length: int = 128,
     rehash: bool = False,
@@ -74,48 +55,23 @@ def fit(
     """Fine-tune `model` on a dataset of `xlt-augment build` and leave a run folder (`output_dir`).
 
     `variants`: the first so many variants of each row (default all), `include_original`: the original too. `dev`: a file of the
-    source language whose accuracy chooses the checkpoint, `dev_rows` a range of it, `columns` and `label_column` its columns.
+    source language whose accuracy chooses the checkpoint, `dev_rows` a range of it, `columns` its fields where it
+    has no header, `text_columns` and `label_column` those of them that stand for the dataset's texts and label.
     `max_length`: tokens of a row. `rehash`: hash the dataset even where a receipt says it is unchanged. `training`: any
     TrainingArguments by their own names. Raises XltError; see `xlt_train.errors`.
     """
+    columns_of = {"columns": columns, "text_columns": text_columns, "label_column": label_column}
     plan = plan_fit(
-        data, method=method, model=model, choice=Choice(variants, include_original), dev=dev, dev_rows=dev_rows,
-        columns=columns, label_column=label_column, max_length=max_length, rehash=rehash, training=training,
-    )  # fmt: skip
-    return run_fit(plan)
-
-
-def plan_fit(
-    data: str | Path,
-    *,
-    method: str,
-    model: str,
-    choice: Choice,
-    dev: str | Path | None,
-    dev_rows: tuple[int, int] | None,
-    columns: Sequence[str] | None,
-    label_column: str,
-    max_length: int,
-    rehash: bool,
-    training: dict[str, Any],
-) -> Plan:
-    """Open and check everything that `fit` needs but the model. Raises XltError."""
-    kind = method_named(method)
-    found = TrainingSet.open(data, rehash=rehash)
-    variants = kind().variants(found.manifest, choice)
-    layout = Layout(
-        text_columns=found.manifest.text_columns, label_column=label_column, columns=tuple(columns) if columns else None
+        data,
+        method=method,
+        model=model,
+        choice=Choice(variants, include_original),
+        dev=None if dev is None else DevFile(path=dev, rows=dev_rows, columns_of=columns_of),
+        max_length=max_length,
+        rehash=rehash,
+        training=training,
     )
-    examples = None if dev is None else _labelled(read_examples(dev, layout).part(dev_rows), found.label_names)
-    seed = training.get("seed", 42)
-    named = f"{method}-{Path(model).name}-{found.manifest.source['name']}-{found.manifest.logical_hash[:8]}-seed{seed}"
-    given = {"output_dir": named} | training
-    given["output_dir"] = str(Path(given["output_dir"]).expanduser())
-    arguments = training_arguments(given, method=kind, model=model, has_dev=dev is not None)
-    return Plan(
-        data=found, method=kind(label_smoothing=arguments.label_smoothing_factor), variants=variants, model=model,
-        max_length=max_length, dev=examples, dev_rows=dev_rows, arguments=arguments,
-    )  # fmt: skip
+    return run_fit(plan)
 
 
 def run_fit(plan: Plan) -> Run:
@@ -151,18 +107,6 @@ def _resume(arguments: "TrainingArguments") -> str | None:
     """None: a new run; "true": go on with the one in the folder; else a checkpoint's path."""
     said = str(arguments.resume_from_checkpoint or "false")
     return {"false": None, "no": None, "0": None, "true": "true", "yes": "true", "1": "true"}.get(said.lower(), said)
-
-
-def _labelled(examples: Examples, names: tuple[str, ...]) -> Examples:
-    """Raises ExamplesError when the development set has no labels, or others than the training set."""
-    if examples.label_ids({name: k for k, name in enumerate(names)}) is None:
-        raise ExamplesError(
-            f"reading the development set {examples.path}",
-            found="no labels",
-            expected=f"a label in each row: {', '.join(names)}",
-            remedy="Choose a labelled file for --dev",
-        )
-    return examples
 
 
 def _record(plan: Plan) -> RunRecord:
