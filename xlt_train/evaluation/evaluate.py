@@ -45,10 +45,10 @@ def evaluate(
 ) -> Evaluated:
     """Accuracy of a run (or of one of its checkpoints) on every `SPLIT-LANG` file of `test_dir`.
 
-    `rows`: FROM up to, not including, TO, of every file. `columns` names the fields of files without header,
-    `text_columns` those that stand for the training set's texts, `label_column` the label. Results go to `out`, by default to
-    a folder of the run's `evaluations`, and then into its model card too. `progress` hears of rows done, of how many. Raises RunError for a run
-    that is not finished or was changed, ExamplesError for files that are missing, not parallel, or have other labels.
+    `rows`: FROM up to, not including, TO, of every file. `columns` names the fields of files without header, `text_columns`
+    those that stand for the training set's texts, `label_column` the label. Results go to `out`, by default to a folder of
+    the run's `evaluations`, and then into its model card too. `progress` hears of rows done, of how many. Raises RunError for
+    a run that is not finished or was changed, ExamplesError for files that are missing, not parallel, or have other labels.
     """
     folder = Path(run)
     record = _finished(folder)

@@ -24,7 +24,7 @@ class DevFile:
     columns_of: dict[str, Any]
 
     def read(self, data: TrainingSet) -> Examples:
-        """Its rows. Raises ExamplesError when it lacks labels or has others than the training set, UsageError as `Layout.of`."""
+        """Its rows. Raises ExamplesError for labels that are missing or not the training set's, UsageError as `Layout.of`."""
         layout = Layout.of(data.manifest.text_columns, **self.columns_of)
         examples = read_examples(self.path, layout).part(self.rows)
         if examples.label_ids({name: k for k, name in enumerate(data.label_names)}) is None:
