@@ -87,7 +87,7 @@ def test_the_examples_of_the_help_texts_run(desk: Path, capsys: pytest.CaptureFi
     lines = [line for line in examples if line.startswith("xlt-")]
     order = sorted(lines, key=lambda line: next((k for k, word in enumerate(needed) if word in line), len(needed)))
     for name, method in (("train-10", "synonym"), ("train-swap", "swap")):
-        assert run_here(capsys, "build", "train.tsv", "--m", "2", "--method", method, "--out", name).code == 0
+        assert run_here(capsys, "build", "train.tsv", "--m", "3", "--method", method, "--out", name).code == 0
     for line in order:
         words = shlex.split(re.sub(r" {4,}.*", "", line))
         words = [next(desk.glob("train-synonym-m10-*")).name if word.endswith("-1a2b3c4d") else word for word in words]

@@ -76,10 +76,11 @@ class RunRecord:
 
     def differences(self, other: "RunRecord") -> list[str]:
         """Settings in which two runs differ, so that one is no continuation of the other."""
-        mine, theirs = self._settings(), other._settings()
+        mine, theirs = self.settings(), other.settings()
         return [f"{key} {theirs.get(key)} (now {mine.get(key)})" for key in mine | theirs if mine.get(key) != theirs.get(key)]
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """All that the weights depend on, as flat keys."""
         model = {f"model.{key}": self.model[key] for key in ("name", "labels", "max_length")}
         training = {key: value for key, value in self.training.items() if key not in _FREE}
         method = {f"method.{key}": value for key, value in self.method.items()}

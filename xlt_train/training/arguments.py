@@ -5,10 +5,12 @@ import dataclasses
 import difflib
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xlt_train.errors import UsageError
 from xlt_train.methods.base import Method
+from xlt_train.methods.registry import METHODS
 from xlt_train.models.load import NANO
 
 if TYPE_CHECKING:
@@ -23,8 +25,10 @@ _ALWAYS_KEPT = (
 )  # fmt: skip
 # The dozen that help lists, with what they do.
 LISTED = {
-    "output_dir": "Folder of the run.  [default: here, named after method, model, data and seed]",
-    "num_train_epochs": "Epochs.  [default: baseline 5, rs-da and rs-syntax 3]",
+    "output_dir": "Folder of the run.  [default: here, named after method, model, data and settings]",
+    "num_train_epochs": "Epochs.  [default: "
+    + ", ".join(f"{name} {method.epochs:g}" for name, method in METHODS.items())
+    + "]",
     "max_steps": "Stop after so many steps instead.",
     "learning_rate": "Peak learning rate.  [default: 2e-5; nano 1e-3]",
     "lr_scheduler_type": "Its course.  [default: linear decay]",
@@ -77,7 +81,8 @@ def training_arguments(given: Mapping[str, Any], *, method: type[Method], model:
         )
     _check_evaluation(given, has_dev)
     try:
-        return TrainingArguments(**(_defaults(given, method=method, model=model, has_dev=has_dev) | dict(given)))
+        found = _defaults(given, method=method, model=model, has_dev=has_dev) | dict(given)
+        return TrainingArguments(**(found | {"output_dir": str(Path(found["output_dir"]).expanduser())}))
     except (ValueError, TypeError, ImportError, OSError) as error:
         raise _refused(str(error)) from error
 
@@ -107,6 +112,7 @@ def _defaults(given: Mapping[str, Any], *, method: type[Method], model: str, has
     import torch
 
     found: dict[str, Any] = {
+        "output_dir": ".",  # until all settings are known, which the default name is made of
         "num_train_epochs": method.epochs,
         "learning_rate": NANO_LEARNING_RATE if model == NANO else LEARNING_RATE,
         "per_device_train_batch_size": BATCH_SIZE,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,7 @@ from xlt_train.methods.base import Choice
 from xlt_train.models.load import DEFAULT_MODEL, LoadedModel, load_model
 from xlt_train.runs.card import model_card
 from xlt_train.runs.folder import clear_half_written, is_finished, place_best, starting_point
-from xlt_train.runs.record import FINISHED, STARTED, RunRecord, software_versions, weight_files
-from xlt_train.training.arguments import kept_arguments
+from xlt_train.runs.record import FINISHED, RunRecord, weight_files
 from xlt_train.training.plan import DevFile, Plan, plan_fit
 
 if TYPE_CHECKING:
@@ -78,13 +77,13 @@ def run_fit(plan: Plan) -> Run:
     """Load the model, train, choose the checkpoint, write the run. Raises XltError."""
     from transformers import set_seed
 
-    start, resume, record = time.perf_counter(), _resume(plan.arguments), _record(plan)
-    checkpoint = starting_point(plan.folder, record, resume)
+    start, resume = time.perf_counter(), _resume(plan.arguments)
+    checkpoint = starting_point(plan.folder, plan.record, resume)
     if resume == "true" and is_finished(plan.folder):
         return Run(path=plan.folder, record=RunRecord.read(plan.folder), checked=str(plan.data.checked), existed=True)
     set_seed(plan.arguments.seed)  # a new head, or a whole nano, is drawn from it
     loaded = load_model(plan.model, plan.data.label_names, plan.max_length, lambda rows: _texts(plan.data, rows))
-    record = _with_model(record, loaded)
+    record = _with_model(plan.record, loaded)
     if plan.arguments.should_save:
         _begin(plan.folder, record, checkpoint)
     trainer = _trainer(plan, loaded, record)
@@ -107,33 +106,6 @@ def _resume(arguments: "TrainingArguments") -> str | None:
     """None: a new run; "true": go on with the one in the folder; else a checkpoint's path."""
     said = str(arguments.resume_from_checkpoint or "false")
     return {"false": None, "no": None, "0": None, "true": "true", "yes": "true", "1": "true"}.get(said.lower(), said)
-
-
-def _record(plan: Plan) -> RunRecord:
-    manifest, dev = plan.data.manifest, plan.dev
-    return RunRecord(
-        status=STARTED,
-        method={"name": plan.method.name, "variants": [plan.variants[0], plan.variants[-1]], **asdict(plan.method)},
-        data=manifest.provenance(),
-        text_columns=list(manifest.text_columns),
-        model={"name": plan.model, "labels": list(plan.data.label_names), "max_length": plan.max_length},
-        dev=None if dev is None else {"file": dev.path.name, "sha256": dev.sha256, "rows": _rows(plan.dev_rows)},
-        training=kept_arguments(plan.arguments),
-        versions=software_versions(),
-        device=_device(plan.arguments),
-    )
-
-
-def _rows(rows: tuple[int, int] | None) -> list[int] | None:
-    return None if rows is None else list(rows)
-
-
-def _device(arguments: "TrainingArguments") -> str:
-    import torch
-
-    kind = arguments.device.type
-    name = torch.cuda.get_device_name(arguments.device) if kind == "cuda" else kind
-    return f"{arguments.world_size} x {name}" if arguments.world_size > 1 else name
 
 
 def _with_model(record: RunRecord, loaded: LoadedModel) -> RunRecord:

@@ -1,15 +1,17 @@
 """All that a run is made of, opened and checked before a model is loaded."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xlt_train.data.dataset import TrainingSet
 from xlt_train.data.examples import Examples, Layout, read_examples
 from xlt_train.errors import ExamplesError
+from xlt_train.files import sha256_json
 from xlt_train.methods.base import Choice, Method
 from xlt_train.methods.registry import method_named
-from xlt_train.training.arguments import training_arguments
+from xlt_train.runs.record import STARTED, RunRecord, software_versions
+from xlt_train.training.arguments import kept_arguments, training_arguments
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -39,7 +41,7 @@ class DevFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that a run is made of, checked, before a model is loaded. `dev` is part of a development file, or None."""
+    """All that a run is made of, checked, before a model is loaded. `record` lacks what only the model knows."""
 
     data: TrainingSet
     method: Method
@@ -47,8 +49,8 @@ class Plan:
     model: str
     max_length: int
     dev: Examples | None
-    dev_rows: tuple[int, int] | None
     arguments: "TrainingArguments"
+    record: RunRecord
 
     @property
     def folder(self) -> Path:
@@ -72,12 +74,35 @@ def plan_fit(
     found = TrainingSet.open(data, rehash=rehash)
     variants = kind().variants(found.manifest, choice)
     examples = None if dev is None else dev.read(found)
-    seed = training.get("seed", 42)
-    named = f"{method}-{Path(model).name}-{found.manifest.source['name']}-{found.manifest.logical_hash[:8]}-seed{seed}"
-    given = {"output_dir": named} | training
-    given["output_dir"] = str(Path(given["output_dir"]).expanduser())
-    arguments = training_arguments(given, method=kind, model=model, has_dev=dev is not None)
+    arguments = training_arguments(training, method=kind, model=model, has_dev=dev is not None)
+    chosen = kind(label_smoothing=arguments.label_smoothing_factor)
+    record = RunRecord(
+        status=STARTED,
+        method={"name": chosen.name, "variants": [variants[0], variants[-1]], **asdict(chosen)},
+        data=found.manifest.provenance(),
+        text_columns=list(found.manifest.text_columns),
+        model={"name": model, "labels": list(found.label_names), "max_length": max_length},
+        dev=None if examples is None or dev is None else _about(examples, dev.rows),
+        training=kept_arguments(arguments),
+        versions=software_versions(),
+        device=_device(arguments),
+    )
+    if "output_dir" not in training:
+        settings = sha256_json(record.settings())[:8]
+        arguments.output_dir = f"{method}-{Path(model).name}-{found.manifest.source['name']}-{settings}"
     return Plan(
-        data=found, method=kind(label_smoothing=arguments.label_smoothing_factor), variants=variants, model=model,
-        max_length=max_length, dev=examples, dev_rows=dev.rows if dev else None, arguments=arguments,
+        data=found, method=chosen, variants=variants, model=model, max_length=max_length,
+        dev=examples, arguments=arguments, record=record,
     )  # fmt: skip
+
+
+def _about(dev: Examples, rows: tuple[int, int] | None) -> dict[str, Any]:
+    return {"file": dev.path.name, "sha256": dev.sha256, "rows": None if rows is None else list(rows)}
+
+
+def _device(arguments: "TrainingArguments") -> str:
+    import torch
+
+    kind = arguments.device.type
+    name = torch.cuda.get_device_name(arguments.device) if kind == "cuda" else kind
+    return f"{arguments.world_size} x {name}" if arguments.world_size > 1 else name
