@@ -9,7 +9,7 @@ from xlt_train.cli.extra import need_extra
 from xlt_train.cli.options import Help, Names, Rows
 
 _EXAMPLES = """Examples:
-xlt-train evaluate run --test-dir xtreme/pawsx                            every test-LANG.tsv
+xlt-train evaluate run --test-dir xtreme/pawsx
 xlt-train evaluate run --test-dir xtreme/pawsx --split dev --rows 1500:2000
 xlt-train evaluate run --test-dir xtreme/pawsx --json --out results"""
 

@@ -15,10 +15,10 @@ from xlt_train.models.load import DEFAULT_MODEL
 from xlt_train.training.arguments import LISTED
 
 _EXAMPLES = """Examples:
-xlt-train fit --data train-10 --method rs-da --dev dev-en.tsv                   mBERT, all variants
+xlt-train fit --data train-10 --method rs-da --dev dev-en.tsv
 xlt-train fit --data train-10 --method baseline --model xlm-roberta-base --dev dev-en.tsv
 xlt-train fit --data train-10 --method rs-da --variants 3 --include-original --num_train_epochs 1
-xlt-train fit --data train-swap --method rs-syntax --model nano --max_steps 20  try it out, on a CPU
+xlt-train fit --data train-swap --method rs-syntax --model nano --max_steps 20
 xlt-train fit --data train-10 --method rs-da --model nano --output_dir run --resume_from_checkpoint true"""
 _PASSED_ON = (
     "Every option of transformers.TrainingArguments is passed on under its own name (--max_steps 100, --weight_decay 0.01). "

@@ -23,12 +23,11 @@ _ALWAYS_KEPT = (
     "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs", "max_steps",
     "lr_scheduler_type", "warmup_steps", "weight_decay", "optim", "seed",
 )  # fmt: skip
+_EPOCHS = ", ".join(f"{name} {method.epochs:g}" for name, method in METHODS.items())
 # The dozen that help lists, with what they do.
 LISTED = {
     "output_dir": "Folder of the run.  [default: here, named after method, model, data and settings]",
-    "num_train_epochs": "Epochs.  [default: "
-    + ", ".join(f"{name} {method.epochs:g}" for name, method in METHODS.items())
-    + "]",
+    "num_train_epochs": f"Epochs.  [default: {_EPOCHS}]",
     "max_steps": "Stop after so many steps instead.",
     "learning_rate": "Peak learning rate.  [default: 2e-5; nano 1e-3]",
     "lr_scheduler_type": "Its course.  [default: linear decay]",
@@ -128,8 +127,9 @@ def _defaults(given: Mapping[str, Any], *, method: type[Method], model: str, has
         saving = str(given.get("save_strategy", when))
         choosing = "no" not in (when, saving)
         found |= {"eval_strategy": when, "save_strategy": saving, "load_best_model_at_end": choosing}
-        if "eval_steps" in given:
-            found["save_steps"] = given["eval_steps"]
+        for one, other in (("eval_steps", "save_steps"), ("save_steps", "eval_steps")):  # a checkpoint has its accuracy
+            if one in given and other not in given:
+                found[other] = given[one]
         if choosing and "metric_for_best_model" not in given:
             found |= {"metric_for_best_model": "accuracy", "greater_is_better": True}
     return found
