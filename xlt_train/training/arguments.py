@@ -69,8 +69,8 @@ def parse_arguments(words: Sequence[str]) -> dict[str, Any]:
     return vars(found)
 
 
-def training_arguments(given: Mapping[str, Any], *, method: type[Method], model: str, has_dev: bool) -> "TrainingArguments":
-    """What was given, over our defaults, over those of transformers. Raises UsageError for values that it refuses."""
+def chosen_arguments(given: Mapping[str, Any], *, method: type[Method], model: str, has_dev: bool) -> dict[str, Any]:
+    """What was given, over our defaults. Raises UsageError for names that are none and for what cannot go together."""
     from transformers import TrainingArguments
 
     unknown = sorted(set(given) - {field.name for field in dataclasses.fields(TrainingArguments)})
@@ -79,11 +79,25 @@ def training_arguments(given: Mapping[str, Any], *, method: type[Method], model:
             "reading the training arguments", found=unknown[0], expected="names of TrainingArguments", remedy="Check the name"
         )
     _check_evaluation(given, has_dev)
+    found = _defaults(given, method=method, model=model, has_dev=has_dev) | dict(given)
+    return found | {"output_dir": str(Path(found["output_dir"]).expanduser())}
+
+
+def training_arguments(chosen: Mapping[str, Any]) -> "TrainingArguments":
+    """The chosen arguments over the library's defaults. Raises UsageError for values that the library refuses."""
+    from transformers import TrainingArguments
+
     try:
-        found = _defaults(given, method=method, model=model, has_dev=has_dev) | dict(given)
-        return TrainingArguments(**(found | {"output_dir": str(Path(found["output_dir"]).expanduser())}))
+        return TrainingArguments(**chosen)
     except (ValueError, TypeError, ImportError, OSError) as error:
         raise _refused(str(error)) from error
+
+
+def kept_arguments(arguments: "TrainingArguments", chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that a record keeps: the usual ones, and all that were chosen, by the user or by us."""
+    found = arguments.to_dict()  # no second TrainingArguments to compare with: making one resets the devices of the first
+    names = [*_ALWAYS_KEPT, *(name for name in chosen if name not in _ALWAYS_KEPT)]
+    return {name: found[name] for name in names if name != "output_dir" and not name.endswith("_token")}
 
 
 def _check_evaluation(given: Mapping[str, Any], has_dev: bool) -> None:
@@ -133,14 +147,6 @@ def _defaults(given: Mapping[str, Any], *, method: type[Method], model: str, has
         if choosing and "metric_for_best_model" not in given:
             found |= {"metric_for_best_model": "accuracy", "greater_is_better": True}
     return found
-
-
-def kept_arguments(arguments: "TrainingArguments") -> dict[str, Any]:
-    """The arguments that a record keeps: the usual ones, and all that differ from the defaults of transformers."""
-    usual = type(arguments)(output_dir=arguments.output_dir).to_dict()
-    found = arguments.to_dict()
-    changed = [key for key in found if found[key] != usual.get(key) and not key.endswith("_token")]
-    return {key: found[key] for key in (*_ALWAYS_KEPT, *(k for k in changed if k not in _ALWAYS_KEPT)) if key != "output_dir"}
 
 
 def _refused(message: str) -> UsageError:

@@ -84,8 +84,10 @@ def run_fit(plan: Plan) -> Run:
     set_seed(plan.arguments.seed)  # a new head, or a whole nano, is drawn from it
     loaded = load_model(plan.model, plan.data.label_names, plan.max_length, lambda rows: _texts(plan.data, rows))
     record = _with_model(plan.record, loaded)
+    _wait(plan.arguments)  # until all have looked at the folder
     if plan.arguments.should_save:
         _begin(plan.folder, record, checkpoint)
+    _wait(plan.arguments)
     trainer = _trainer(plan, loaded, record)
     output = _train(trainer, checkpoint)
     step = trainer.state.best_global_step if trainer.args.load_best_model_at_end else None
@@ -106,6 +108,11 @@ def _resume(arguments: "TrainingArguments") -> str | None:
     """None: a new run; "true": go on with the one in the folder; else a checkpoint's path."""
     said = str(arguments.resume_from_checkpoint or "false")
     return {"false": None, "no": None, "0": None, "true": "true", "yes": "true", "1": "true"}.get(said.lower(), said)
+
+
+def _wait(arguments: "TrainingArguments") -> None:
+    if arguments.distributed_state is not None:
+        arguments.distributed_state.wait_for_everyone()
 
 
 def _with_model(record: RunRecord, loaded: LoadedModel) -> RunRecord:

@@ -11,7 +11,7 @@ from xlt_train.files import sha256_json
 from xlt_train.methods.base import Choice, Method
 from xlt_train.methods.registry import method_named
 from xlt_train.runs.record import STARTED, RunRecord, software_versions
-from xlt_train.training.arguments import kept_arguments, training_arguments
+from xlt_train.training.arguments import chosen_arguments, kept_arguments, training_arguments
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -74,7 +74,8 @@ def plan_fit(
     found = TrainingSet.open(data, rehash=rehash)
     variants = kind().variants(found.manifest, choice)
     examples = None if dev is None else dev.read(found)
-    arguments = training_arguments(training, method=kind, model=model, has_dev=dev is not None)
+    given = chosen_arguments(training, method=kind, model=model, has_dev=dev is not None)
+    arguments = training_arguments(given)
     chosen = kind(label_smoothing=arguments.label_smoothing_factor)
     record = RunRecord(
         status=STARTED,
@@ -83,7 +84,7 @@ def plan_fit(
         text_columns=list(found.manifest.text_columns),
         model={"name": model, "labels": list(found.label_names), "max_length": max_length},
         dev=None if examples is None or dev is None else _about(examples, dev.rows),
-        training=kept_arguments(arguments),
+        training=kept_arguments(arguments, given),
         versions=software_versions(),
         device=_device(arguments),
     )

@@ -71,6 +71,7 @@ class RobustTrainer(Trainer):
         try:
             with saving(folder):
                 super()._save_checkpoint(model, trial)
+                self.accelerator.wait_for_everyone()  # each process has its own random states to save
                 if self.args.should_save:
                     self._complete(folder)
         finally:
