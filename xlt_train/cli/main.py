@@ -18,6 +18,7 @@ _INTERRUPTED = (
     "To go on, repeat the command with --resume_from_checkpoint true."
 )
 
+_main = os.getpid()
 _received: list[int] = []  # signals that asked to stop
 
 
@@ -88,6 +89,10 @@ def _check_arguments() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    if os.getpid() != _main:  # a worker that loads data: the terminal's Ctrl-C reaches it too, and its parent ends it
+        if number != signal.SIGINT:
+            os._exit(128 + number)
+        return
     _received.append(number)
     for other in _SIGNALS:  # a second one must not disturb the clean-up
         signal.signal(other, signal.SIG_IGN)

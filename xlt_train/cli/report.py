@@ -9,6 +9,7 @@ import click
 
 from xlt_train.evaluation.evaluate import Evaluated
 from xlt_train.models.nano import NOTE
+from xlt_train.runs.record import described
 from xlt_train.training.fit import Run
 from xlt_train.training.plan import Plan
 
@@ -46,7 +47,7 @@ def show_run(run: Run, plan: Plan) -> None:
     else:
         _line("run", str(run.path))
     _line("method", f"{record.method['name']}: {plan.method.summary}")
-    _line("data", f"{plan.data.path}, {manifest.source_rows:,} rows, variants {first} to {last}: {rows}")
+    _line("data", f"{plan.data.path}, {manifest.source_rows:,} rows, {described(record.method['variants'])}: {rows}")
     _line("hash", f"{manifest.logical_hash} ({run.checked})")
     model, seed = record.model, record.training["seed"]
     _line("model", f"{model['name']}, {model['parameters']:,} parameters, at most {model['max_length']} tokens")

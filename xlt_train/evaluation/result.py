@@ -11,7 +11,7 @@ from xlt_train.data.examples import Examples
 from xlt_train.files import pretty_json, sha256_json, write_whole
 from xlt_train.models.nano import NOTE
 from xlt_train.runs.card import accuracy_table
-from xlt_train.runs.record import RunRecord, software_versions
+from xlt_train.runs.record import RunRecord, described, software_versions
 
 EVALUATION_FORMAT = "xlt-evaluation/1"
 RESULT_NAME = "accuracy.json"
@@ -69,7 +69,7 @@ class Evaluation:
         run, rows = self.run, "" if self.rows is None else f", rows {self.rows[0]}:{self.rows[1]}"
         facts = {
             "method": run["method"]["name"],
-            "variants": "{} to {}".format(*run["method"]["variants"]),
+            "rows": described(run["method"]["variants"]),
             "model": run["model"]["name"],
             "dataset": f"{run['data']['source']['name']}, logical hash {run['data']['logical_hash']}",
             "seed": run["seed"],

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xlt_train.models.nano import NOTE
-from xlt_train.runs.record import CHECKPOINT, RunRecord
+from xlt_train.runs.record import CHECKPOINT, RunRecord, described
 
 
 def model_card(record: RunRecord, evaluations: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -48,9 +48,8 @@ def _head(record: RunRecord) -> list[str]:
 def _facts(record: RunRecord) -> list[tuple[str, str]]:
     data, training = record.data, record.training
     synonyms = data["synonyms"]
-    variants = record.method["variants"]
     return [
-        ("method", f"`{record.method['name']}`, variants {variants[0]} to {variants[-1]} of every row"),
+        ("method", f"`{record.method['name']}`, on {described(record.method['variants'])}"),
         ("dataset", f"{data['source']['name']}, {data['source']['rows']:,} rows, logical hash `{data['logical_hash']}`"),
         ("recipe", ", ".join(f"{key}={data['recipe'][key]}" for key in ("method", "p", "m", "seed", "words", "case"))),
         *([("synonym set", f"{synonyms['name']}, sha256 `{synonyms['sha256']}`")] if synonyms else []),

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from xlt_train.errors import RunError
@@ -31,7 +33,7 @@ def starting_point(folder: Path, record: RunRecord, resume: str | None) -> Path 
         chosen = Path(str(resume))
         _same_run(RunRecord.read(chosen), record, chosen)
         return chosen
-    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
+    if _is_free(folder):
         return None
     begun = _begun(folder)
     if begun is None or resume is None:
@@ -54,6 +56,34 @@ def clear_half_written(folder: Path) -> None:
             shutil.rmtree(path)
 
 
+@contextmanager
+def claimed(folder: Path, record: RunRecord, checkpoint: Path | None) -> Iterator[None]:
+    """Make a folder this run's own, to start from `checkpoint` or anew.
+
+    A run that ends by an error before its first checkpoint leaves nothing behind. Raises RunError where nothing can be written.
+    """
+    fresh = _is_free(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if checkpoint is not None:
+            place_best(checkpoint)
+        clear_half_written(folder)
+        record.write(folder)
+    except OSError as error:
+        raise RunError(
+            f"starting a run in {folder}",
+            found=error.strerror or str(error),
+            expected="a folder that can be written to",
+            remedy="Choose another --output_dir",
+        ) from error
+    try:
+        yield
+    except BaseException:
+        if fresh and not complete_checkpoints(folder):  # all in it is ours, and none of it can be gone on from
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def place_best(checkpoint: Path) -> None:
     """Let a checkpoint name the best one where it lies now: the Trainer keeps its path, and forgets it once it was moved.
 
@@ -72,6 +102,10 @@ def place_best(checkpoint: Path) -> None:
             remedy="Copy it back, or train again in another --output_dir",
         )
     write_whole(path, pretty_json(state | {"best_model_checkpoint": str(best)}))
+
+
+def _is_free(folder: Path) -> bool:
+    return not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def _step(path: Path) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,6 +85,13 @@ class RunRecord:
         training = {key: value for key, value in self.training.items() if key not in _FREE}
         method = {f"method.{key}": value for key, value in self.method.items()}
         return {"dataset": self.data["logical_hash"], "dev": self.dev} | method | model | training
+
+
+def described(variants: Sequence[int]) -> str:
+    """First and last variant of each row, in words."""
+    first, last = variants
+    many = "variant 1" if last == 1 else f"variants 1 to {last}"
+    return "the originals" if last == 0 else many if first else f"the originals and {many}"
 
 
 def software_versions() -> dict[str, str]:

@@ -78,7 +78,7 @@ def chosen_arguments(given: Mapping[str, Any], *, method: type[Method], model: s
         raise UsageError(
             "reading the training arguments", found=unknown[0], expected="names of TrainingArguments", remedy="Check the name"
         )
-    _check_evaluation(given, has_dev)
+    _check(given, has_dev)
     found = _defaults(given, method=method, model=model, has_dev=has_dev) | dict(given)
     return found | {"output_dir": str(Path(found["output_dir"]).expanduser())}
 
@@ -100,7 +100,7 @@ def kept_arguments(arguments: "TrainingArguments", chosen: Mapping[str, Any]) ->
     return {name: found[name] for name in names if name != "output_dir" and not name.endswith("_token")}
 
 
-def _check_evaluation(given: Mapping[str, Any], has_dev: bool) -> None:
+def _check(given: Mapping[str, Any], has_dev: bool) -> None:
     """What the Trainer would find out only in mid-run."""
     names = ("eval_strategy", "eval_on_start", "load_best_model_at_end")
     wants = [name for name in names if given.get(name) not in (None, False, "no")]
@@ -110,6 +110,14 @@ def _check_evaluation(given: Mapping[str, Any], has_dev: bool) -> None:
             found=f"--{wants[0]} without a development set",
             expected="--dev FILE",
             remedy=f"Name the source language's development set, or leave out --{wants[0]}",
+        )
+    seeds = [name for name in ("seed", "data_seed") if not 0 <= int(given.get(name) or 0) < 2**32]
+    if seeds:
+        raise UsageError(
+            "reading the training arguments",
+            found=f"--{seeds[0]} {given[seeds[0]]}",
+            expected="a number from 0 to 4,294,967,295",
+            remedy="Choose another seed",
         )
     metric = str(given.get("metric_for_best_model", "accuracy"))
     if metric.removeprefix("eval_") not in ("accuracy", "loss"):

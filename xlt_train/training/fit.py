@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -15,7 +16,7 @@ from xlt_train.files import write_whole
 from xlt_train.methods.base import Choice
 from xlt_train.models.load import DEFAULT_MODEL, LoadedModel, load_model
 from xlt_train.runs.card import model_card
-from xlt_train.runs.folder import clear_half_written, is_finished, place_best, starting_point
+from xlt_train.runs.folder import RESUME, claimed, is_finished, starting_point
 from xlt_train.runs.record import FINISHED, RunRecord, weight_files
 from xlt_train.training.plan import DevFile, Plan, plan_fit
 
@@ -84,24 +85,26 @@ def run_fit(plan: Plan) -> Run:
     set_seed(plan.arguments.seed)  # a new head, or a whole nano, is drawn from it
     loaded = load_model(plan.model, plan.data.label_names, plan.max_length, lambda rows: _texts(plan.data, rows))
     record = _with_model(plan.record, loaded)
-    _wait(plan.arguments)  # until all have looked at the folder
-    if plan.arguments.should_save:
-        _begin(plan.folder, record, checkpoint)
-    _wait(plan.arguments)
-    trainer = _trainer(plan, loaded, record)
-    output = _train(trainer, checkpoint)
-    step = trainer.state.best_global_step if trainer.args.load_best_model_at_end else None
-    results = {
-        "steps": trainer.state.global_step,
-        "epochs": trainer.state.epoch,
-        "best_step": step,
-        "dev_accuracy": _dev_accuracy(trainer, step or trainer.state.global_step),
-        "train_loss": output.training_loss,
-        "resumed_from": None if checkpoint is None else checkpoint.name,
-        "seconds": round(time.perf_counter() - start, 2),
-    }
-    record = _finish(trainer, plan.folder, record.at(FINISHED, **results))
+    _wait(plan.arguments)  # until all processes have looked at the folder
+    with claimed(plan.folder, record, checkpoint) if plan.arguments.should_save else nullcontext():
+        _wait(plan.arguments)
+        trainer = _trainer(plan, loaded, record)
+        loss = _train(trainer, checkpoint)
+        record = record.at(FINISHED, **_results(trainer, checkpoint), train_loss=loss)
+        record = _finish(trainer, plan.folder, record, seconds=time.perf_counter() - start)
     return Run(path=plan.folder, record=record, checked=str(plan.data.checked))
+
+
+def _results(trainer: "RobustTrainer", checkpoint: Path | None) -> dict[str, Any]:
+    state = trainer.state
+    best = state.best_global_step if trainer.args.load_best_model_at_end else None
+    return {
+        "steps": state.global_step,
+        "epochs": state.epoch,
+        "best_step": best,
+        "dev_accuracy": _dev_accuracy(trainer, best or state.global_step),
+        "resumed_from": None if checkpoint is None else checkpoint.name,
+    }
 
 
 def _resume(arguments: "TrainingArguments") -> str | None:
@@ -128,23 +131,6 @@ def _texts(data: TrainingSet, rows: int) -> list[str]:
     return list(chain.from_iterable(data.originals(rows).values()))
 
 
-def _begin(folder: Path, record: RunRecord, checkpoint: Path | None) -> None:
-    """Make the folder this run's own."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if checkpoint is not None:
-            place_best(checkpoint)
-        clear_half_written(folder)
-        record.write(folder)
-    except OSError as error:
-        raise RunError(
-            f"starting a run in {folder}",
-            found=error.strerror or str(error),
-            expected="a folder that can be written to",
-            remedy="Choose another --output_dir",
-        ) from error
-
-
 def _trainer(plan: Plan, loaded: LoadedModel, record: RunRecord) -> "RobustTrainer":
     from transformers import DataCollatorWithPadding
 
@@ -165,20 +151,29 @@ def _trainer(plan: Plan, loaded: LoadedModel, record: RunRecord) -> "RobustTrain
             processing_class=loaded.tokenizer,
             compute_metrics=Accuracy(),
         )
-    except (ValueError, ImportError) as error:
-        raise UsageError(
-            "setting up the Trainer",
-            found=" ".join(str(error).split()).rstrip("."),
-            expected="training arguments that go together",
-            remedy="Change or leave out the option that it names",
-        ) from error
+    except (ValueError, ImportError, RuntimeError) as error:
+        raise _disagreeing(error) from error
 
 
-def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> Any:
+def _disagreeing(error: Exception) -> UsageError:
+    return UsageError(
+        "setting up the Trainer",
+        found=" ".join(str(error).split()).rstrip("."),
+        expected="training arguments that go together, and what they need installed",
+        remedy="Change or leave out the option that it names",
+    )
+
+
+def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> float:
+    """Train to the end; the mean loss since the start or the checkpoint."""
     import torch
 
     try:
-        return trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except (ImportError, ValueError) as error:
+        if trainer.state.global_step > 0:
+            raise
+        raise _disagreeing(error) from error  # an optimizer that is not installed, a scheduler's wrong setting
     except torch.OutOfMemoryError as error:
         raise RunError(
             "training",
@@ -186,6 +181,14 @@ def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> Any:
             expected=f"room for {trainer.args.per_device_train_batch_size} rows a batch",
             remedy="Halve --per_device_train_batch_size and double --gradient_accumulation_steps, or add --bf16",
         ) from error
+    if trainer.state.global_step < trainer.state.max_steps:  # --enable_jit_checkpoint, on SIGTERM
+        raise RunError(
+            f"training {trainer.args.output_dir}",
+            found=f"a stop at step {trainer.state.global_step:,}",
+            expected=f"{trainer.state.max_steps:,} steps",
+            remedy=f"Go on with {RESUME}",
+        )
+    return float(output.training_loss)
 
 
 def _dev_accuracy(trainer: "RobustTrainer", step: int) -> float | None:
@@ -194,14 +197,14 @@ def _dev_accuracy(trainer: "RobustTrainer", step: int) -> float | None:
     return found[-1] if found else None
 
 
-def _finish(trainer: "RobustTrainer", folder: Path, record: RunRecord) -> RunRecord:
+def _finish(trainer: "RobustTrainer", folder: Path, record: RunRecord, *, seconds: float) -> RunRecord:
     """Write weights, card and, last, the record."""
     from xlt_train.training.trainer import saving
 
     trainer.save_model(str(folder))
     if trainer.args.should_save:
         with saving(folder):
-            record = replace(record, weights=weight_files(folder))
+            record = replace(record.at(FINISHED, seconds=round(seconds, 2)), weights=weight_files(folder))
             write_whole(folder / "README.md", model_card(record).encode())
             record.write(folder)
     return record
