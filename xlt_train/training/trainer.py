@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from transformers import EvalPrediction, Trainer
@@ -102,7 +101,7 @@ class Accuracy:
     def __call__(self, prediction: EvalPrediction, compute_result: bool = True) -> dict[str, float]:
         """Count a prediction; the accuracy since the last result, when one is asked for."""
         logits = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
-        right = np.asarray(logits).argmax(-1) == np.asarray(prediction.label_ids)
+        right = torch.as_tensor(logits).argmax(-1) == torch.as_tensor(prediction.label_ids)
         self._right, self._seen = self._right + int(right.sum()), self._seen + len(right)
         if not compute_result:
             return {}
