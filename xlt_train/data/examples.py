@@ -71,11 +71,11 @@ class Examples:
         if rows is None:
             return self
         start, stop = rows
-        if stop > len(self):
+        if not 0 <= start < stop <= len(self):
             raise ExamplesError(
                 f"taking rows {start}:{stop} of {self.path}",
                 found=f"{len(self):,} rows",
-                expected=f"at least {stop:,}",
+                expected=f"FROM below TO, and TO at most {len(self):,}",
                 remedy="Give a range inside the file; rows count from 0 and TO is not included",
             )
         texts = tuple(column[start:stop] for column in self.texts)
@@ -115,8 +115,6 @@ def read_examples(path: str | Path, layout: Layout) -> Examples:
                 column.append(_text(place, record, name, layout))
     except OSError as error:
         raise _wrong(path, error.strerror or str(error), "a file that can be read", "Check the path") from error
-    except UnicodeDecodeError as error:
-        raise _wrong(path, f"bytes that are not UTF-8 ({error.reason})", "UTF-8 text", "Convert the file to UTF-8") from error
     if not places:
         raise _wrong(path, "no rows", "at least one", "Check that this is the right file")
     known = [label for label in labels if label is not None]
@@ -133,6 +131,8 @@ def _label(record: dict[str, Any], layout: Layout) -> str | None:
 def _text(place: str, record: dict[str, Any], name: str, layout: Layout) -> str:
     value = record.get(name)
     if isinstance(value, str):
+        if not value.isascii() and value != value.encode("utf-8", "replace").decode():
+            raise _wrong(place, f"half of a surrogate pair in {name}", "UTF-8 text", "Repair that row")
         return value
     found = f"{value!r} as {name}" if name in record else f"no column {name!r} among {', '.join(map(str, record))}"
     raise _wrong(
@@ -140,20 +140,32 @@ def _text(place: str, record: dict[str, Any], name: str, layout: Layout) -> str:
     )
 
 
+def _lines(path: Path) -> Iterator[str]:
+    """The lines with their ends; U+2028 and the like end none. Raises ExamplesError for bytes that are no text."""
+    with path.open("rb") as stream:
+        for number, raw in enumerate(stream, 1):
+            if b"\0" in raw:
+                raise _wrong(f"{path}:{number}", "a NUL byte", "UTF-8 text", "If the file is UTF-16, convert it to UTF-8")
+            try:
+                yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                found = f"the byte 0x{raw[error.start]:02x} that is not UTF-8"
+                raise _wrong(f"{path}:{number}", found, "UTF-8 text", "Convert the file to UTF-8") from error
+
+
 def _tsv(path: Path, layout: Layout) -> Iterator[Record]:
-    with path.open(encoding="utf-8-sig", newline="\n") as lines:
-        rows = ((k, line.rstrip("\n").removesuffix("\r").split("\t")) for k, line in enumerate(lines, 1))
-        yield from _named(path, rows, layout)
+    rows = ((k, line.rstrip("\n").removesuffix("\r").split("\t")) for k, line in enumerate(_lines(path), 1))
+    yield from _named(path, rows, layout)
 
 
 def _csv(path: Path, layout: Layout) -> Iterator[Record]:
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.reader(lines, strict=True)
-        try:
-            yield from _named(path, ((reader.line_num, row) for row in reader), layout)
-        except csv.Error as error:
-            place = f"{path}:{reader.line_num}"
-            raise _wrong(place, f"a row that is no CSV ({error})", "quotes doubled inside quotes", "Repair it") from error
+    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))  # texts of megabytes are legal; it is process-wide
+    reader = csv.reader(_lines(path), strict=True)
+    try:
+        yield from _named(path, ((reader.line_num, row) for row in reader), layout)
+    except csv.Error as error:
+        place = f"{path}:{reader.line_num}"
+        raise _wrong(place, f"a row that is no CSV ({error})", "quotes doubled inside quotes", "Repair it") from error
 
 
 def _named(path: Path, rows: Iterator[tuple[int, list[str]]], layout: Layout) -> Iterator[Record]:
@@ -162,6 +174,8 @@ def _named(path: Path, rows: Iterator[tuple[int, list[str]]], layout: Layout) ->
     for k, (number, fields) in enumerate(rows):
         if k == 0 and layout.columns is None and set(layout.text_columns) <= set(fields):
             names = tuple(fields)
+            if len(set(names)) < len(names):
+                raise _wrong(f"{path}:{number}", f"the columns {', '.join(names)}", "each name once", "Rename one of them")
             continue
         if fields == [""] or not fields:
             raise _wrong(f"{path}:{number}", "a blank line", "a row", "Remove that line")
@@ -172,16 +186,15 @@ def _named(path: Path, rows: Iterator[tuple[int, list[str]]], layout: Layout) ->
 
 
 def _jsonl(path: Path, layout: Layout) -> Iterator[Record]:
-    with path.open(encoding="utf-8-sig", newline="\n") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                found = f"a line that is no JSON ({error})"
-                raise _wrong(f"{path}:{number}", found, "one object a line", "Repair that line") from error
-            if not isinstance(record, dict):
-                raise _wrong(f"{path}:{number}", "JSON that is no object", "one object a line", "Repair that line")
-            yield f"{path}:{number}", record
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            found = f"a line that is no JSON ({error})"
+            raise _wrong(f"{path}:{number}", found, "one object a line", "Repair that line") from error
+        if not isinstance(record, dict):
+            raise _wrong(f"{path}:{number}", "JSON that is no object", "one object a line", "Repair that line")
+        yield f"{path}:{number}", record
 
 
 def _parquet(path: Path, layout: Layout) -> Iterator[Record]:

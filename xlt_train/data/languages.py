@@ -41,4 +41,4 @@ def language_files(folder: str | Path, split: str) -> dict[str, Path]:
             expected=f"one for each language, such as {split}-en.tsv",
             remedy="Check --test-dir and --split",
         )
-    return found
+    return dict(sorted(found.items()))

@@ -22,8 +22,8 @@ def cache_folder() -> Path:
     """Where receipts lie."""
     if chosen := os.environ.get("XLT_CACHE"):
         return Path(chosen) / "receipts"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "xlt" / "receipts"
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.path.expanduser(base)) / "xlt" / "receipts"  # noqa: PTH111 - which leaves ~ where there is no home
 
 
 def stamp(path: Path) -> list[int]:
@@ -57,6 +57,6 @@ class Receipts:
         try:
             body = json.loads(self.path.read_bytes())
             known = body["files"] if body["format"] == _FORMAT and body["manifest_sha256"] == self.manifest_sha256 else {}
-        except (OSError, ValueError, KeyError, TypeError):  # no receipt, or none of ours: the files are hashed
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):  # no receipt, or none of ours: the files are hashed
             return {}
         return known if isinstance(known, dict) else {}

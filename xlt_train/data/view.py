@@ -60,6 +60,6 @@ class ExampleView:
         return [item | {"labels": self.labels[k]} for item, k in zip(encoded, items)]
 
     def __getitem__(self, item: int) -> dict[str, Any]:
-        if not 0 <= item < len(self):
+        if not -len(self) <= item < len(self):
             raise IndexError(item)
-        return self.__getitems__([item])[0]
+        return self.__getitems__([item % len(self)])[0]

@@ -11,12 +11,12 @@ from xlt_train.data.examples import Examples, Layout, read_examples, same_count
 from xlt_train.data.languages import language_files
 from xlt_train.errors import RunError
 from xlt_train.evaluation.predict import pick_device, predict
-from xlt_train.evaluation.result import RESULT_NAME, Evaluation, Predictions, evaluation_of, write_result
+from xlt_train.evaluation.result import RESULT_NAME, Evaluation, Predictions, check_result, evaluation_of, write_result
 from xlt_train.files import write_whole
 from xlt_train.models.load import unavailable
 from xlt_train.runs.card import model_card
 from xlt_train.runs.folder import RESUME
-from xlt_train.runs.record import STARTED, RunRecord, check_weights
+from xlt_train.runs.record import STARTED, RunRecord, check_sealed
 
 EVALUATIONS = "evaluations"
 
@@ -51,7 +51,7 @@ def evaluate(
     a run that is not finished or was changed, ExamplesError for files that are missing, not parallel, or have other labels.
     """
     folder = Path(run)
-    record = _finished(folder)
+    record, earlier = _finished(folder), evaluations(folder)
     layout = Layout.of(record.text_columns, columns=columns, text_columns=text_columns, label_column=label_column)
     examples = _examples(test_dir, split, layout, record.model["labels"], rows)
     place = pick_device(device)
@@ -67,8 +67,11 @@ def evaluate(
     for language, part in examples.items():
         logits = predict(model, encode, part.texts, batch_size=batch_size, progress=count)
         found.append(Predictions(language, part, logits, labels))
-    result = evaluation_of(record, found, split=split, rows=rows, batch_size=batch_size, device=str(place))
-    return Evaluated(path=_keep(folder, record, result, found, out), evaluation=result)
+    result = evaluation_of(record, found, split=split, rows=rows, layout=layout, batch_size=batch_size, device=str(place))
+    keep = folder / EVALUATIONS / result.name if out is None else Path(out)
+    card = None if out is not None else model_card(record, earlier | {result.name: result.to_json()})
+    _write(keep, result, found, folder / "README.md", card)
+    return Evaluated(path=keep, evaluation=result)
 
 
 def _finished(folder: Path) -> RunRecord:
@@ -96,23 +99,23 @@ def _examples(
 
 
 def _load(folder: Path, record: RunRecord) -> tuple[Any, Encoder]:
+    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    check_weights(folder, record.weights.items())
+    check_sealed(record, folder)
     try:
         model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise unavailable(str(folder), error) from error
     return model, Encoder(tokenizer, record.model["max_length"])
 
 
-def _keep(folder: Path, record: RunRecord, result: Evaluation, found: Sequence[Predictions], out: str | Path | None) -> Path:
-    place = Path(out) if out is not None else folder / EVALUATIONS / result.name
+def _write(place: Path, result: Evaluation, found: Sequence[Predictions], card_path: Path, card: str | None) -> None:
     try:
         write_result(place, result, found)
-        if out is None:
-            write_whole(folder / "README.md", model_card(record, evaluations(folder)).encode())
+        if card is not None:
+            write_whole(card_path, card.encode())
     except OSError as error:
         raise RunError(
             f"writing the results to {place}",
@@ -120,9 +123,19 @@ def _keep(folder: Path, record: RunRecord, result: Evaluation, found: Sequence[P
             expected="room and access",
             remedy="Choose another --out",
         ) from error
-    return place
 
 
-def evaluations(folder: Path) -> list[dict[str, Any]]:
-    """The results that a run has so far, by name."""
-    return [json.loads(path.read_bytes()) for path in sorted((folder / EVALUATIONS).glob(f"*/{RESULT_NAME}"))]
+def evaluations(folder: Path) -> dict[str, dict[str, Any]]:
+    """The results that a run has so far, by name. Raises RunError for one that cannot be read."""
+    found = {}
+    for path in sorted((folder / EVALUATIONS).glob(f"*/{RESULT_NAME}")):
+        try:
+            found[path.parent.name] = check_result(json.loads(path.read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RunError(
+                f"reading the earlier result {path}",
+                found="no result of an evaluation",
+                expected="what xlt-train evaluate wrote",
+                remedy="Move that folder away, or write elsewhere with --out",
+            ) from error
+    return found

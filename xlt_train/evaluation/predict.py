@@ -44,11 +44,15 @@ def pick_device(name: str) -> "torch.device":
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
-    if not there.get(name.partition(":")[0], False):
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or not there.get(device.type, False):
         raise UsageError(
             "choosing a device",
             found=name,
             expected=f"auto or one of {', '.join(kind for kind in there if there[kind])}",
             remedy="Leave out --device, or install a torch that has it",
         )
-    return torch.device(name)
+    return device

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xlt_train.data.examples import Examples
+from xlt_train.data.examples import Examples, Layout
 from xlt_train.files import pretty_json, sha256_json, write_whole
 from xlt_train.models.nano import NOTE
 from xlt_train.runs.card import accuracy_table
@@ -46,6 +46,7 @@ class Evaluation:
     run: dict[str, Any]
     split: str
     rows: list[int] | None
+    columns: dict[str, Any]  # `Layout`: which columns of the files were taken
     languages: list[dict[str, Any]]
     average: float | None
     note: str | None
@@ -59,10 +60,11 @@ class Evaluation:
 
     @property
     def name(self) -> str:
-        """Folder name: the same files and rows give the same one, other files another."""
+        """Folder name: the same files, rows and columns give the same one, others another."""
         files = {entry["language"]: entry["sha256"] for entry in self.languages}
         rows = "" if self.rows is None else f"-{self.rows[0]}-{self.rows[1]}"
-        return f"{self.split}{rows}-{sha256_json({'files': files, 'rows': self.rows})[:8]}"
+        identity = sha256_json({"files": files, "rows": self.rows, "columns": self.columns})
+        return f"{self.split}{rows}-{identity[:8]}"
 
     def markdown(self) -> str:
         """As it stands in `accuracy.md`."""
@@ -82,7 +84,14 @@ class Evaluation:
 
 
 def evaluation_of(
-    record: RunRecord, found: Sequence[Predictions], *, split: str, rows: tuple[int, int] | None, batch_size: int, device: str
+    record: RunRecord,
+    found: Sequence[Predictions],
+    *,
+    split: str,
+    rows: tuple[int, int] | None,
+    layout: Layout,
+    batch_size: int,
+    device: str,
 ) -> Evaluation:
     """Count what was right."""
     languages = [
@@ -103,6 +112,7 @@ def evaluation_of(
         run=run | {"seed": record.training["seed"], "steps": record.results["steps"]},
         split=split,
         rows=None if rows is None else list(rows),
+        columns={"columns": layout.columns, "text_columns": layout.text_columns, "label_column": layout.label_column},
         languages=languages,
         average=sum(known) / len(known) if len(known) == len(languages) else None,
         note=NOTE if record.model["randomly_initialised"] else None,
@@ -110,6 +120,13 @@ def evaluation_of(
         device=device,
         versions=software_versions(),
     )
+
+
+def check_result(body: dict[str, Any]) -> dict[str, Any]:
+    """The content of an `accuracy.json`. Raises KeyError or ValueError when it is none."""
+    if body["format"] != EVALUATION_FORMAT or not all({"language", "rows", "accuracy"} <= e.keys() for e in body["languages"]):
+        raise ValueError(body["format"])
+    return {key: body[key] for key in ("split", "rows", "languages", "average")}
 
 
 def write_result(folder: Path, evaluation: Evaluation, found: Sequence[Predictions]) -> None:

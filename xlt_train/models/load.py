@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 NANO = "nano"
+_LOOKED_AT = 200  # rows whose text shows whether the vocabulary fits
+_MOST_UNKNOWN = 0.5  # share of unknown tokens; a vocabulary of the right language has a few percent at most
 DEFAULT_MODEL = "bert-base-multilingual-cased"
 
 
@@ -47,6 +49,7 @@ def load_model(name: str, labels: Sequence[str], max_length: int, texts: Callabl
             label_ids = _head_labels(name, config, labels)
         _name_labels(config, label_ids)
         _check_length(name, config, tokenizer, max_length)
+        _check_vocabulary(name, tokenizer, texts(_LOOKED_AT))
         model = _weights(name, config)
     return LoadedModel(
         model=model,
@@ -81,11 +84,12 @@ def _pretrained(name: str) -> "tuple[PretrainedConfig, PreTrainedTokenizerBase]"
 
 
 def _weights(name: str, config: "PretrainedConfig") -> "PreTrainedModel":
+    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
 
     try:
         model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(name, config=config)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise unavailable(name, error) from error
     return model
 
@@ -137,6 +141,19 @@ def _name_labels(config: "PretrainedConfig", label_ids: dict[str, int]) -> None:
     config.id2label = {k: label for label, k in label_ids.items()}
     config.label2id = dict(label_ids)
     config.problem_type = "single_label_classification"
+
+
+def _check_vocabulary(name: str, tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> None:
+    """transformers makes an empty tokenizer where a folder lacks the files of its own, and says nothing."""
+    tokens = [token for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"] for token in ids]
+    unknown = sum(token == tokenizer.unk_token_id for token in tokens)
+    if unknown > _MOST_UNKNOWN * len(tokens):
+        raise ModelError(
+            f"tokenising the training set for {name}",
+            found=f"{unknown / len(tokens):.0%} unknown tokens among the first {len(tokens):,}",
+            expected="a vocabulary that knows the language",
+            remedy="Check that the tokenizer's files lie beside the model, or choose another --model",
+        )
 
 
 def _check_length(name: str, config: "PretrainedConfig", tokenizer: Any, max_length: int) -> None:

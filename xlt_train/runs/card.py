@@ -1,14 +1,14 @@
 """`README.md` of a run: a model card with method, dataset hash and numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from xlt_train.models.nano import NOTE
 from xlt_train.runs.record import CHECKPOINT, RunRecord, described
 
 
-def model_card(record: RunRecord, evaluations: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The card, in Markdown with a YAML head; `evaluations` are the run's results so far (see `evaluation.result`)."""
+def model_card(record: RunRecord, evaluations: Mapping[str, Mapping[str, Any]] = {}) -> str:
+    """The card, in Markdown with a YAML head; `evaluations`: results by name (docs/format.md)."""
     model, data = record.model, record.data
     lines = [
         *_head(record),
@@ -60,7 +60,7 @@ def _facts(record: RunRecord) -> list[tuple[str, str]]:
     ]
 
 
-def _numbers(record: RunRecord, evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
+def _numbers(record: RunRecord, evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
     results = record.results
     lines = ["## Numbers", ""]
     where = "This checkpoint: step" if record.status == CHECKPOINT else "Steps"
@@ -70,7 +70,7 @@ def _numbers(record: RunRecord, evaluations: Sequence[Mapping[str, Any]]) -> lis
         lines.append(dev + (f", the best, at step {results['best_step']:,}." if results.get("best_step") else "."))
     elif record.status != CHECKPOINT:
         lines.append("No development set: the weights are those of the last step.")
-    for evaluation in evaluations:
+    for _, evaluation in sorted(evaluations.items()):
         rows = "" if evaluation["rows"] is None else f", rows {evaluation['rows'][0]}:{evaluation['rows'][1]}"
         lines += ["", f"### {evaluation['split']}{rows}", "", *accuracy_table(evaluation)]
     return lines

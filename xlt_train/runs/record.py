@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +13,8 @@ from xlt_train.files import pretty_json, sha256_file, write_whole
 
 RUN_FORMAT = "xlt-run/1"
 RECORD_NAME = "xlt-run.json"
+_MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model", ".jinja")
+_NOT_THE_MODEL = (RECORD_NAME, "trainer_state.json")
 STARTED, CHECKPOINT, FINISHED = "started", "checkpoint", "finished"
 # Settings of TrainingArguments that may differ between a run and its continuation: none of them changes the weights.
 _FREE = frozenset(
@@ -39,7 +41,8 @@ class RunRecord:
     versions: dict[str, str]
     device: str
     results: dict[str, Any] = field(default_factory=dict)
-    weights: dict[str, str] = field(default_factory=dict)  # file -> sha256, once finished
+    weights: dict[str, str] = field(default_factory=dict)  # file -> sha256, once there are some
+    files: dict[str, str] = field(default_factory=dict)  # configuration and tokenizer, likewise
 
     def at(self, status: str, **results: Any) -> "RunRecord":
         """The same run at another point."""
@@ -59,6 +62,7 @@ class RunRecord:
         path = folder / RECORD_NAME
         try:
             record = cls(**json.loads(path.read_bytes()))
+            intact = record._has_shape()
         except OSError as error:
             raise RunError(
                 f"opening the run {folder}",
@@ -66,13 +70,25 @@ class RunRecord:
                 expected="a folder written by xlt-train fit",
                 remedy="Check the path",
             ) from error
-        except (ValueError, TypeError) as error:
-            raise RunError(
-                f"reading {path}", found="no record of a run", expected="what xlt-train fit wrote", remedy="Train again"
-            ) from error
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise _no_record(path) from error
         if record.format != RUN_FORMAT:
             raise RunError(f"reading {path}", found=f"the format {record.format}", expected=RUN_FORMAT, remedy="Update xlt")
+        if not intact:
+            raise _no_record(path)
         return record
+
+    def _has_shape(self) -> bool:
+        """Whether what others rely on is there."""
+        return (
+            {"name", "variants"} <= self.method.keys()
+            and {"logical_hash", "manifest_sha256", "recipe", "source", "synonyms"} <= self.data.keys()
+            and {"name", "labels", "max_length"} <= self.model.keys()
+            and (self.status == STARTED or {"randomly_initialised", "revision"} <= self.model.keys())
+            and "seed" in self.training
+            and (self.status == STARTED or "steps" in self.results)
+            and all(Path(name).name == name for name in self.weights | self.files)
+        )
 
     def differences(self, other: "RunRecord") -> list[str]:
         """Settings in which two runs differ, so that one is no continuation of the other."""
@@ -85,6 +101,10 @@ class RunRecord:
         training = {key: value for key, value in self.training.items() if key not in _FREE}
         method = {f"method.{key}": value for key, value in self.method.items()}
         return {"dataset": self.data["logical_hash"], "dev": self.dev} | method | model | training
+
+
+def _no_record(path: Path) -> RunError:
+    return RunError(f"reading {path}", found="no record of a run", expected="what xlt-train fit wrote", remedy="Train again")
 
 
 def described(variants: Sequence[int]) -> str:
@@ -105,19 +125,22 @@ def software_versions() -> dict[str, str]:
     return found
 
 
-def weight_files(folder: Path) -> dict[str, str]:
-    """The weights in a folder with their sha256."""
-    return {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
+def sealed(record: RunRecord, folder: Path) -> RunRecord:
+    """The record with the sha256 of all that is needed to open the model in `folder`."""
+    names = sorted(p.name for p in folder.iterdir() if p.suffix in _MODEL_ENDINGS and p.name not in _NOT_THE_MODEL)
+    hashes = {name: sha256_file(folder / name) for name in names if not name.startswith(".")}
+    weights = {name: sha256 for name, sha256 in hashes.items() if name.endswith(".safetensors")}
+    return replace(record, weights=weights, files={name: hashes[name] for name in hashes if name not in weights})
 
 
-def check_weights(folder: Path, stated: Iterable[tuple[str, str]]) -> None:
-    """Raises RunError when a run's weights are not those that it was finished with."""
-    for name, sha256 in stated:
+def check_sealed(record: RunRecord, folder: Path) -> None:
+    """Raises RunError when a model's files are not those that its record was written for."""
+    for name, sha256 in (record.weights | record.files).items():
         path = folder / name
         found = sha256_file(path) if path.is_file() else "no such file"
         if found != sha256:
             raise RunError(
-                f"checking the weights {path}",
+                f"checking the {'weights' if name in record.weights else 'model file'} {path}",
                 found=found[:12],
                 expected=f"sha256 {sha256[:12]}, as the run's record says",
                 remedy="Fetch the run again, or train it again",

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import difflib
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,9 +76,7 @@ def chosen_arguments(given: Mapping[str, Any], *, method: type[Method], model: s
 
     unknown = sorted(set(given) - {field.name for field in dataclasses.fields(TrainingArguments)})
     if unknown:
-        raise UsageError(
-            "reading the training arguments", found=unknown[0], expected="names of TrainingArguments", remedy="Check the name"
-        )
+        raise _wrong(unknown[0], "names of TrainingArguments", "Check the name")
     _check(given, has_dev)
     found = _defaults(given, method=method, model=model, has_dev=has_dev) | dict(given)
     return found | {"output_dir": str(Path(found["output_dir"]).expanduser())}
@@ -101,32 +100,34 @@ def kept_arguments(arguments: "TrainingArguments", chosen: Mapping[str, Any]) ->
 
 
 def _check(given: Mapping[str, Any], has_dev: bool) -> None:
-    """What the Trainer would find out only in mid-run."""
-    names = ("eval_strategy", "eval_on_start", "load_best_model_at_end")
-    wants = [name for name in names if given.get(name) not in (None, False, "no")]
-    if wants and not has_dev:
-        raise UsageError(
-            "reading the training arguments",
-            found=f"--{wants[0]} without a development set",
-            expected="--dev FILE",
-            remedy=f"Name the source language's development set, or leave out --{wants[0]}",
-        )
-    seeds = [name for name in ("seed", "data_seed") if not 0 <= int(given.get(name) or 0) < 2**32]
-    if seeds:
-        raise UsageError(
-            "reading the training arguments",
-            found=f"--{seeds[0]} {given[seeds[0]]}",
-            expected="a number from 0 to 4,294,967,295",
-            remedy="Choose another seed",
-        )
+    """What the Trainer would find out only in mid-run, or never."""
+    _check_numbers(given)
+    for name in ("eval_strategy", "eval_on_start", "load_best_model_at_end"):
+        if given.get(name) not in (None, False, "no") and not has_dev:
+            raise _wrong(f"--{name} without a development set", "--dev FILE", f"Name that file, or leave out --{name}")
+    for name in ("prediction_loss_only", "label_names"):
+        if given.get(name) and has_dev:
+            raise _wrong(f"--{name}", "an evaluation that gives the accuracy on --dev", f"Leave out --{name}, or --dev")
     metric = str(given.get("metric_for_best_model", "accuracy"))
     if metric.removeprefix("eval_") not in ("accuracy", "loss"):
-        raise UsageError(
-            "reading the training arguments",
-            found=f"--metric_for_best_model {metric}",
-            expected="accuracy or loss",
-            remedy="Choose one of them",
-        )
+        raise _wrong(f"--metric_for_best_model {metric}", "accuracy or loss", "Choose one of them")
+
+
+_BOUNDS = {  # name -> what it must be, for values that the library takes and then fails on
+    "seed": ("a number from 0 to 4,294,967,295", lambda value: 0 <= value < 2**32),
+    "data_seed": ("a number from 0 to 4,294,967,295", lambda value: 0 <= value < 2**32),
+    "gradient_accumulation_steps": ("at least 1", lambda value: value >= 1),
+    "label_smoothing_factor": ("a number from 0 to 1", lambda value: 0 <= value <= 1),
+    "num_train_epochs": ("more than 0", lambda value: value > 0),
+    "max_steps": ("at least 1, or -1 for none", lambda value: value >= 1 or value == -1),
+}
+
+
+def _check_numbers(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        expected, holds = _BOUNDS.get(name, ("a finite number", lambda value: True))
+        if isinstance(value, int | float) and not (math.isfinite(value) and holds(value)):
+            raise _wrong(f"--{name} {value}", expected, "Choose another value")
 
 
 def _defaults(given: Mapping[str, Any], *, method: type[Method], model: str, has_dev: bool) -> dict[str, Any]:
@@ -158,9 +159,9 @@ def _defaults(given: Mapping[str, Any], *, method: type[Method], model: str, has
 
 
 def _refused(message: str) -> UsageError:
-    return UsageError(
-        "reading the training arguments",
-        found=" ".join(message.split()).rstrip("."),
-        expected="values that transformers.TrainingArguments takes",
-        remedy="See xlt-train fit --help",
-    )
+    found = " ".join(message.split()).rstrip(".")
+    return _wrong(found, "values that transformers.TrainingArguments takes", "See xlt-train fit --help")
+
+
+def _wrong(found: str, expected: str, remedy: str) -> UsageError:
+    return UsageError("reading the training arguments", found=found, expected=expected, remedy=remedy)

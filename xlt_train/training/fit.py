@@ -17,7 +17,7 @@ from xlt_train.methods.base import Choice
 from xlt_train.models.load import DEFAULT_MODEL, LoadedModel, load_model
 from xlt_train.runs.card import model_card
 from xlt_train.runs.folder import RESUME, claimed, is_finished, starting_point
-from xlt_train.runs.record import FINISHED, RunRecord, weight_files
+from xlt_train.runs.record import FINISHED, RunRecord, sealed
 from xlt_train.training.plan import DevFile, Plan, plan_fit
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def run_fit(plan: Plan) -> Run:
         _wait(plan.arguments)
         trainer = _trainer(plan, loaded, record)
         loss = _train(trainer, checkpoint)
-        record = record.at(FINISHED, **_results(trainer, checkpoint), train_loss=loss)
-        record = _finish(trainer, plan.folder, record, seconds=time.perf_counter() - start)
+    record = record.at(FINISHED, **_results(trainer, checkpoint), train_loss=loss)
+    record = _finish(trainer, plan.folder, record, seconds=time.perf_counter() - start)
     return Run(path=plan.folder, record=record, checked=str(plan.data.checked))
 
 
@@ -204,7 +204,7 @@ def _finish(trainer: "RobustTrainer", folder: Path, record: RunRecord, *, second
     trainer.save_model(str(folder))
     if trainer.args.should_save:
         with saving(folder):
-            record = replace(record.at(FINISHED, seconds=round(seconds, 2)), weights=weight_files(folder))
+            record = sealed(record.at(FINISHED, seconds=round(seconds, 2)), folder)
             write_whole(folder / "README.md", model_card(record).encode())
             record.write(folder)
     return record

@@ -17,7 +17,7 @@ from xlt_train.files import write_whole
 from xlt_train.methods.base import Method
 from xlt_train.runs.card import model_card
 from xlt_train.runs.folder import RESUME
-from xlt_train.runs.record import CHECKPOINT, RunRecord
+from xlt_train.runs.record import CHECKPOINT, RunRecord, sealed
 
 _PICKLED = "training_args.bin"  # the Trainer's own copy of its arguments; ours is the record, which is no pickle
 
@@ -89,7 +89,7 @@ class RobustTrainer(Trainer):
             dev_accuracy=scores[-1] if scores else None,
         )
         write_whole(folder / "README.md", model_card(record).encode())
-        record.write(folder)
+        sealed(record, folder).write(folder)
 
 
 class Accuracy:
@@ -110,13 +110,21 @@ class Accuracy:
         return found
 
 
+def _is_writing(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is that of a file that could not be written."""
+    if error is None or isinstance(error, OSError | SafetensorError):
+        return error is not None
+    signs = ("inline_container", "PytorchStreamWriter", "iostream", "os error")
+    return any(sign in str(error) for sign in signs) or _is_writing(error.__context__)
+
+
 @contextmanager
 def saving(folder: Path) -> Iterator[None]:
     """Turn a full disk or a refused write into a RunError, without a half-written checkpoint."""
     try:
         yield
-    except (OSError, SafetensorError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
+    except Exception as error:
+        if not _is_writing(error):
             raise
         if folder.name.startswith(PREFIX_CHECKPOINT_DIR):
             shutil.rmtree(folder, ignore_errors=True)
