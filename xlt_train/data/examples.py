@@ -67,15 +67,22 @@ class Examples:
         return len(self.texts[0])
 
     def part(self, rows: tuple[int, int] | None) -> "Examples":
-        """Rows FROM up to, not including, TO. Raises ExamplesError when the file has fewer."""
+        """Rows FROM up to, not including, TO. Raises UsageError for no range, ExamplesError for a file that is too short."""
         if rows is None:
             return self
         start, stop = rows
-        if not 0 <= start < stop <= len(self):
+        if not 0 <= start < stop:
+            raise UsageError(
+                f"taking rows {start}:{stop} of {self.path}",
+                found=f"{start}:{stop}",
+                expected="FROM below TO, both counted from 0",
+                remedy="Give a range such as 0:500, the first 500 rows",
+            )
+        if stop > len(self):
             raise ExamplesError(
                 f"taking rows {start}:{stop} of {self.path}",
                 found=f"{len(self):,} rows",
-                expected=f"FROM below TO, and TO at most {len(self):,}",
+                expected=f"at least {stop:,}",
                 remedy="Give a range inside the file; rows count from 0 and TO is not included",
             )
         texts = tuple(column[start:stop] for column in self.texts)
@@ -147,7 +154,9 @@ def _lines(path: Path) -> Iterator[str]:
             if b"\0" in raw:
                 raise _wrong(f"{path}:{number}", "a NUL byte", "UTF-8 text", "If the file is UTF-16, convert it to UTF-8")
             try:
-                yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                if line:  # all but a byte order mark alone
+                    yield line
             except UnicodeDecodeError as error:
                 found = f"the byte 0x{raw[error.start]:02x} that is not UTF-8"
                 raise _wrong(f"{path}:{number}", found, "UTF-8 text", "Convert the file to UTF-8") from error
@@ -174,8 +183,9 @@ def _named(path: Path, rows: Iterator[tuple[int, list[str]]], layout: Layout) ->
     for k, (number, fields) in enumerate(rows):
         if k == 0 and layout.columns is None and set(layout.text_columns) <= set(fields):
             names = tuple(fields)
-            if len(set(names)) < len(names):
-                raise _wrong(f"{path}:{number}", f"the columns {', '.join(names)}", "each name once", "Rename one of them")
+            twice = [name for name in names if names.count(name) > 1]
+            if twice:
+                raise _wrong(f"{path}:{number}", f"the column {twice[0]!r} twice", "each name once", "Rename one of them")
             continue
         if fields == [""] or not fields:
             raise _wrong(f"{path}:{number}", "a blank line", "a row", "Remove that line")
@@ -203,8 +213,8 @@ def _parquet(path: Path, layout: Layout) -> Iterator[Record]:
 
     try:
         rows = pq.read_table(path).to_pylist()
-    except pa.ArrowException as error:
-        raise _wrong(path, f"no Parquet ({error})", "a Parquet file", "Check the file") from error
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _wrong(path, f"no Parquet with UTF-8 text ({error})", "a Parquet file", "Check the file") from error
     yield from ((f"{path}, row {k}", row) for k, row in enumerate(rows))
 
 

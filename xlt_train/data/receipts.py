@@ -4,6 +4,7 @@ A receipt holds a file's size, time of change and inode as they were before and 
 below XLT_CACHE, else below `xlt` in XDG_CACHE_HOME (`~/.cache`), one JSON file per dataset folder.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -18,12 +19,15 @@ _FORMAT = "xlt-receipt/1"
 _SETTLED_NS = 2_000_000_000  # a file written again within the clock's grain may keep its time: such young files get no receipt
 
 
-def cache_folder() -> Path:
-    """Where receipts lie."""
+def cache_folder() -> Path | None:
+    """Where receipts lie, None for a user without a home."""
     if chosen := os.environ.get("XLT_CACHE"):
         return Path(chosen) / "receipts"
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(base)) / "xlt" / "receipts"  # noqa: PTH111 - which leaves ~ where there is no home
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return None
+    return base / "xlt" / "receipts"
 
 
 def stamp(path: Path) -> list[int]:
@@ -38,7 +42,8 @@ class Receipts:
     def __init__(self, folder: Path, manifest_sha256: str) -> None:
         self.folder, self.manifest_sha256 = folder.resolve(), manifest_sha256
         name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:32]
-        self.path = cache_folder() / f"{name}.json"
+        place = cache_folder()
+        self.path = None if place is None else place / f"{name}.json"
         self._known: Mapping[str, Any] = self._read()
 
     def covers(self, name: str) -> bool:
@@ -47,6 +52,8 @@ class Receipts:
 
     def write(self, stamps: Mapping[str, list[int]]) -> None:
         """Keep the stamps of files just hashed, but for those too young to tell. Raises OSError."""
+        if self.path is None:
+            raise OSError(errno.ENOENT, "no home folder, and no XLT_CACHE")
         limit = time.time_ns() - _SETTLED_NS
         settled = {name: value for name, value in stamps.items() if max(value[1], value[2]) < limit}
         body = {"format": _FORMAT, "folder": str(self.folder), "manifest_sha256": self.manifest_sha256, "files": settled}
@@ -54,6 +61,8 @@ class Receipts:
         write_whole(self.path, pretty_json(body))
 
     def _read(self) -> Mapping[str, Any]:
+        if self.path is None:
+            return {}
         try:
             body = json.loads(self.path.read_bytes())
             known = body["files"] if body["format"] == _FORMAT and body["manifest_sha256"] == self.manifest_sha256 else {}

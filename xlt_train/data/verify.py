@@ -46,7 +46,7 @@ def check_files(folder: Path, manifest: Manifest, *, rehash: bool = False) -> Ch
         if hashed:
             receipts.write(stamps)
     except OSError as error:
-        remark = f"{receipts.path.parent}: {error.strerror or error}"
+        remark = (f"{receipts.path.parent}: " if receipts.path else "") + str(error.strerror or error)
     return Checked(hashed=hashed, by_receipt=len(manifest.files) - hashed, remark=remark)
 
 

@@ -112,7 +112,11 @@ def evaluation_of(
         run=run | {"seed": record.training["seed"], "steps": record.results["steps"]},
         split=split,
         rows=None if rows is None else list(rows),
-        columns={"columns": layout.columns, "text_columns": layout.text_columns, "label_column": layout.label_column},
+        columns={
+            "columns": None if layout.columns is None else list(layout.columns),
+            "text_columns": list(layout.text_columns),
+            "label_column": layout.label_column,
+        },
         languages=languages,
         average=sum(known) / len(known) if len(known) == len(languages) else None,
         note=NOTE if record.model["randomly_initialised"] else None,

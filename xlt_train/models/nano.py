@@ -40,6 +40,7 @@ def nano_tokenizer(texts: Iterable[str], max_length: int) -> "PreTrainedTokenize
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=max_length,
+        split_special_tokens=True,  # [SEP] in a text is text
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         **names,
     )

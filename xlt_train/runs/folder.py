@@ -29,17 +29,16 @@ def starting_point(folder: Path, record: RunRecord, resume: str | None) -> Path 
     `resume`: None for a new run, "true" to go on with the run in `folder` if one was begun there, or a checkpoint's path.
     Raises RunError when the folder holds anything else, and nothing in it is touched.
     """
+    if not _is_free(folder):
+        begun = _begun(folder)
+        if begun is None or resume is None or (resume != "true" and begun.status == FINISHED):
+            raise _in_the_way(folder, begun)
+        _same_run(begun, record, folder)
     if resume not in (None, "true"):
         chosen = Path(str(resume))
         _same_run(RunRecord.read(chosen), record, chosen)
         return chosen
-    if _is_free(folder):
-        return None
-    begun = _begun(folder)
-    if begun is None or resume is None:
-        raise _in_the_way(folder, begun)
-    _same_run(begun, record, folder)
-    checkpoints = complete_checkpoints(folder)
+    checkpoints = complete_checkpoints(folder) if folder.is_dir() else []
     return checkpoints[-1] if checkpoints else None
 
 

@@ -93,10 +93,14 @@ def training_arguments(chosen: Mapping[str, Any]) -> "TrainingArguments":
 
 
 def kept_arguments(arguments: "TrainingArguments", chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that a record keeps: the usual ones, and all that were chosen, by the user or by us."""
-    found = arguments.to_dict()  # no second TrainingArguments to compare with: making one resets the devices of the first
-    names = [*_ALWAYS_KEPT, *(name for name in chosen if name not in _ALWAYS_KEPT)]
-    return {name: found[name] for name in names if name != "output_dir" and not name.endswith("_token")}
+    """The arguments that a record keeps: the usual ones, and those chosen, by the user or by us, that are not the default."""
+    found = arguments.to_dict()
+    # By the fields' defaults: making a second TrainingArguments to compare with would reset the devices of the first.
+    usual = {field.name: field.default for field in dataclasses.fields(arguments)}
+    others = [name for name in chosen if name not in _ALWAYS_KEPT and found[name] != usual[name]]
+    return {
+        name: found[name] for name in (*_ALWAYS_KEPT, *sorted(others)) if name != "output_dir" and not name.endswith("_token")
+    }
 
 
 def _check(given: Mapping[str, Any], has_dev: bool) -> None:

@@ -164,10 +164,13 @@ def _disagreeing(error: Exception) -> UsageError:
     )
 
 
-def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> float:
-    """Train to the end; the mean loss since the start or the checkpoint."""
+def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> float | None:
+    """Train to the end; the mean loss since the start or the checkpoint, None where that was the end."""
     import torch
 
+    if checkpoint is not None and int(checkpoint.name.split("-")[1]) == trainer.args.max_steps:
+        trainer.reopen(checkpoint)
+        return None
     try:
         output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except (ImportError, ValueError) as error:

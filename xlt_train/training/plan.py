@@ -83,7 +83,7 @@ def plan_fit(
         data=found.manifest.provenance(),
         text_columns=list(found.manifest.text_columns),
         model={"name": model, "labels": list(found.label_names), "max_length": max_length},
-        dev=None if examples is None or dev is None else _about(examples, dev.rows),
+        dev=None if examples is None or dev is None else _about(examples, dev),
         training=kept_arguments(arguments, given),
         versions=software_versions(),
         device=_device(arguments),
@@ -97,8 +97,10 @@ def plan_fit(
     )  # fmt: skip
 
 
-def _about(dev: Examples, rows: tuple[int, int] | None) -> dict[str, Any]:
-    return {"file": dev.path.name, "sha256": dev.sha256, "rows": None if rows is None else list(rows)}
+def _about(found: Examples, dev: DevFile) -> dict[str, Any]:
+    rows = None if dev.rows is None else list(dev.rows)
+    columns = {name: list(value) if isinstance(value, tuple) else value for name, value in dev.columns_of.items()}
+    return {"file": found.path.name, "sha256": found.sha256, "rows": rows, "columns": columns}
 
 
 def _device(arguments: "TrainingArguments") -> str:
@@ -106,4 +108,6 @@ def _device(arguments: "TrainingArguments") -> str:
 
     kind = arguments.device.type
     name = torch.cuda.get_device_name(arguments.device) if kind == "cuda" else kind
+    if kind == "cpu":  # sums, and so the last bits, depend on it
+        name += f" ({torch.get_num_threads()} threads)"
     return f"{arguments.world_size} x {name}" if arguments.world_size > 1 else name

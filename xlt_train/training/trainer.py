@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import EvalPrediction, Trainer
+from transformers import EvalPrediction, Trainer, TrainerState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
 from xlt_train.errors import RunError
@@ -31,6 +31,7 @@ class RobustTrainer(Trainer):
     def __init__(self, *, method: Method, record: RunRecord, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.method, self.record = method, record
+        self.label_smoother = None  # smoothing belongs to the method; evaluation is without
         self.model_accepts_loss_kwargs = False  # the loss is a mean over the batch: the Trainer divides by accumulation
         self._terms: dict[str, torch.Tensor] = {}
         self._batches = 0
@@ -47,6 +48,13 @@ class RobustTrainer(Trainer):
             self._terms[name] = self._terms.get(name, torch.zeros((), device=value.device)) + value.detach()
         self._batches += 1
         return loss.total
+
+    def reopen(self, checkpoint: Path) -> None:
+        """Take over a checkpoint of the last step, beyond which `train` would go by one."""
+        self._load_from_checkpoint(str(checkpoint))
+        self.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        if self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None:
+            self._load_best_model()
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As the Trainer, with the mean of each term since the last time."""
