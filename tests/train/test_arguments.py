@@ -79,7 +79,7 @@ def test_rows_by_length_and_in_order(toy: Toy, tmp_path: Path, capsys: pytest.Ca
     for name, kind in kinds.items():
         found = _train(capsys, toy, tmp_path / name, "--train_sampling_strategy", name, max_steps=2)
         assert type(trainers[-1]._get_train_sampler()).__name__ == kind
-        assert found["training"]["train_sampling_strategy"] == name
+        assert found["training"].get("train_sampling_strategy", "random") == name
 
 
 def test_metrics_by_batch_are_those_of_all_rows(
