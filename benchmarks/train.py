@@ -168,6 +168,7 @@ def first_batch(data: Path, model: str, kind: str = "ours", around: bool = True)
     before, start = snapshot(data), time.perf_counter()
     opened = TrainingSet.open(data)
     open_s, opened_at = time.perf_counter() - start, snapshot(data)
+    opened_at["read"] -= before["read"]
     if not around:
         read_single_pages(data)
     start = time.perf_counter()
@@ -280,6 +281,7 @@ LINES = {  # what: where it is in a round; MB count in bytes there
     "open to first batch, cold, single pages, s": "single/seconds",
     "the order of an epoch alone, s": "warm/order_s",
     "the order of an epoch alone, MB": "warm/order",
+    "opened, cold: read from disk, MB": "cold/opened/read",
     "first batch, cold: read from disk, MB": "cold/grown/read",
     "first batch, cold, single pages: read, MB": "single/grown/read",
     "opened: dataset in memory, MB": "warm/opened/resident",
