@@ -123,9 +123,20 @@ def test_labels_are_numbered_as_the_head_numbers_them(sets: dict[int, TrainingSe
     assert [turned[k]["labels"] for k in range(len(turned))] == [(2, 0, 1)[plain[k]["labels"]] for k in range(len(plain))]
 
 
+class Altered:
+    """Rows that give others than those asked for: `order[k]` for k, with changed labels."""
+
+    def __init__(self, data: TrainingSet, order: Sequence[int], labels: dict[int, int | None]) -> None:
+        self.data, self.order, self.labels = data, order, labels
+
+    def take(self, rows: Sequence[int]) -> dict[str, list[Any]]:
+        found = self.data.rows.take([self.order[k] for k in rows])
+        return found | {"label": [self.labels.get(k, label) for k, label in zip(rows, found["label"])]}
+
+
 @pytest.mark.parametrize("order", [list(range(1, 21)) + [0], list(range(20, -1, -1)), [0, 0, *range(1, 20)]])
 def test_a_row_at_another_address_is_refused(order: list[int], sets: dict[int, TrainingSet]) -> None:
-    wrong = replace(sets[2], rows=sets[2].rows.select(order))
+    wrong = replace(sets[2], rows=cast(Any, Altered(sets[2], order, {})))
     row = next(k for k, there in enumerate(order) if k != there)
     with pytest.raises(DatasetError, match=rf"reading row {row} of .*source_id {row // 3}, variant {row % 3} and a label"):
         wrong.take(range(21))
@@ -135,19 +146,43 @@ def test_a_row_at_another_address_is_refused(order: list[int], sets: dict[int, T
 
 @pytest.mark.parametrize("label", [None, -1, 3])
 def test_a_row_without_a_label_of_the_dataset_is_refused(label: int | None, sets: dict[int, TrainingSet]) -> None:
-    rows = sets[1].rows
-    labels = [label if k == 4 else value for k, value in enumerate(rows["label"])]
-    plain = datasets.Value("int64")  # a ClassLabel would not take them
-    wrong = replace(sets[1], rows=rows.remove_columns("label").add_column("label", labels, feature=plain))
+    wrong = replace(sets[1], rows=cast(Any, Altered(sets[1], range(14), {4: label})))
     assert len(wrong.take([3])["label"]) == 1
     with pytest.raises(DatasetError, match=rf"reading row 4 of .*label {label};"):
         wrong.take([3, 4])
 
 
-def test_rows_are_read_by_memory_map(folders: dict[int, Path], tmp_path: Path) -> None:
+@given(rows=st.lists(st.integers(0, ROWS * 6 - 1), max_size=50))
+def test_any_rows_of_several_files_are_those_of_datasets(rows: list[int], several: Path) -> None:
+    data, plain = TrainingSet.open(several), datasets.load_from_disk(str(several))
+    assert len(data.rows.paths) > 1
+    names = ("sentence1", "sentence2", "label")
+    assert data.take(rows) == {name: plain[rows][name] if rows else [] for name in names}
+
+
+@pytest.fixture(scope="module")
+def several(folders: dict[int, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of many small files."""
+    out = tmp_path_factory.mktemp("several") / "d"
+    build(folders[1].parent / "c.tsv", Substitute(SynonymSet.default(), p=0.7), m=5, out=out, max_shard_size=1)
+    return out
+
+
+def test_rows_outside_are_refused(sets: dict[int, TrainingSet]) -> None:
+    for rows in ([-1], [14], [0, 10**12]):
+        with pytest.raises(IndexError):
+            sets[1].rows.take(rows)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux tells what is mapped, and how")
+def test_rows_are_read_by_memory_map_one_page_at_a_time(folders: dict[int, Path], tmp_path: Path) -> None:
     copy = shutil.copytree(folders[5], tmp_path / "d")
     data = TrainingSet.open(copy)
-    assert data.rows.cache_files == [{"filename": str(copy / "data-00000-of-00001.arrow")}]
+    maps = Path("/proc/self/smaps").read_text().split("VmFlags:")
+    flags = [after.splitlines()[0].split() for before, after in zip(maps, maps[1:]) if str(copy) in before]
+    assert flags, "the files are mapped"
+    assert all("rr" in found for found in flags), "and advised to be read at random"
+    assert len(data.rows) == ROWS * 6
 
 
 def _tokenised(data: TrainingSet) -> VariantView:

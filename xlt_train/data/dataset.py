@@ -3,27 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xlt_train.data.manifest import Manifest
+from xlt_train.data.rows import MappedRows
 from xlt_train.data.verify import Checked, check_files
 from xlt_train.errors import DatasetError
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSet:
     """Row `source_id * (m + 1) + variant` holds variant `variant` of a source row; variant 0 is the original.
 
-    `rows` is a memory-mapped `datasets.Dataset`; nothing of it is read before a row is asked for.
+    `rows` is a memory map; nothing of it is read before a row is asked for.
     """
 
     path: Path
     manifest: Manifest
     checked: Checked
-    rows: "Dataset"
+    rows: MappedRows
 
     @classmethod
     def open(cls, path: str | Path, *, rehash: bool = False) -> "TrainingSet":
@@ -40,8 +38,23 @@ class TrainingSet:
                 expected="a label column with at least two classes",
                 remedy="Build it again from a source with labels (xlt-augment build --label-column NAME)",
             )
-        checked = check_files(folder, manifest, rehash=rehash)
-        return cls(path=folder, manifest=manifest, checked=checked, rows=_load(folder, manifest))
+        return cls._mapped(folder, manifest, check_files(folder, manifest, rehash=rehash))
+
+    @classmethod
+    def _mapped(cls, folder: Path, manifest: Manifest, checked: Checked) -> "TrainingSet":
+        """Map files that were checked: what they hold must be what the manifest says."""
+        rows = MappedRows([folder / entry.path for entry in manifest.files if entry.rows is not None], manifest.text_columns)
+        if rows.label_names != manifest.label_names or len(rows) != manifest.rows:
+            raise DatasetError(
+                f"opening {folder}",
+                found=f"{len(rows):,} rows, labels {rows.label_names}",
+                expected=f"{manifest.rows:,} rows, labels {manifest.label_names}",
+                remedy="Fetch or build the dataset again",
+            )
+        return cls(path=folder, manifest=manifest, checked=checked, rows=rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self)._mapped, (self.path.absolute(), self.manifest, self.checked)  # a worker maps the files anew
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -53,7 +66,7 @@ class TrainingSet:
 
         Raises DatasetError when a row has no label, or the row address that it should not have.
         """
-        found = self.rows[list(rows)]
+        found = self.rows.take(rows)
         m = self.manifest.m
         for row, source_id, variant, label in zip(rows, found["source_id"], found["variant"], found["label"]):
             if source_id * (m + 1) + variant != row or label is None or not 0 <= label < len(self.label_names):
@@ -68,24 +81,5 @@ class TrainingSet:
     def originals(self, limit: int) -> dict[str, list[str]]:
         """The texts of variant 0 of the first `limit` source rows, by column."""
         m, count = self.manifest.m, min(limit, self.manifest.source_rows)
-        names = self.manifest.text_columns
-        found = self.rows.select_columns(list(names))[0 : count * (m + 1) : m + 1]
-        return {name: found[name] for name in names}
-
-
-def _load(folder: Path, manifest: Manifest) -> "Dataset":
-    """Memory-map the rows. The files are what the manifest says; here their schema and count are."""
-    import datasets
-
-    rows = datasets.load_from_disk(str(folder), keep_in_memory=False)
-    label = rows.features.get("label") if isinstance(rows, datasets.Dataset) else None
-    missing = [name for name in (*manifest.text_columns, "source_id", "variant") if name not in rows.column_names]
-    names = tuple(label.names) if isinstance(label, datasets.ClassLabel) else None
-    if missing or names != manifest.label_names or len(rows) != manifest.rows:
-        raise DatasetError(
-            f"opening {folder}",
-            found=f"{len(rows):,} rows, columns {', '.join(rows.column_names)}, labels {names}",
-            expected=f"{manifest.rows:,} rows, {', '.join(manifest.text_columns)}, labels {manifest.label_names}",
-            remedy="Fetch or build the dataset again",
-        )
-    return rows
+        found = self.rows.take(range(0, count * (m + 1), m + 1))
+        return {name: found[name] for name in self.manifest.text_columns}

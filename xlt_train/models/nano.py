@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NOTE = "nano is randomly initialised and has seen nothing but this training set: its numbers prove the plumbing, not the method"
 VOCABULARY = 4_096  # tokens at most: 256 bytes, five special tokens, merges
-SAMPLED_ROWS = 50_000  # source rows that the vocabulary is made from; more change little
+SAMPLED_ROWS = 10_000  # source rows that the vocabulary is made from; more change little
 RANDOM = "xlt_randomly_initialised"  # key of config.json that says so, and that every model trained on from it keeps
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
