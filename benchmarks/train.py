@@ -8,16 +8,14 @@ fresh process with the libraries loaded before the clock starts, small and large
 
 - opening with sha256 (no receipt) and with a receipt;
 - from opening to the first batch of 32 rows in random order, tokenised and padded, out of the Trainer's own DataLoader (which
-  draws a second one ahead). Warm: the files are in the page cache. Cold: they were put out of it. Cold, own mapping: the
-  files are mapped with MADV_RANDOM and without Arrow's advice to read each batch ahead (MADV_WILLNEED), which is not what
-  xlt_train does today but shows what the rows themselves need;
-- what that took: bytes from the disk (`read_bytes` of /proc/self/io, cold), which are mostly what the kernel reads ahead and so
-  depend on read_ahead_kb; pages of the dataset that the process has in memory (`Rss` of its mappings in /proc/self/smaps; warm,
-  they depend on how the page cache was filled, since the kernel maps what lies around a page too); memory of its own
-  (anonymous; private dirty), peak (VmHWM). A cold opening with sha256 is the control: it reads everything;
+  draws a second one ahead). Warm: the files are in the page cache. Cold: they were put out of it. Beside it the same rows by
+  `datasets.load_from_disk` and the same arithmetic, whose map advises the kernel to fetch all (MADV_WILLNEED);
+- what that took: bytes from the disk (`read_bytes` of /proc/self/io, cold; with `datasets` they depend on read_ahead_kb); pages
+  of the dataset that the process has in memory (`Rss` of its mappings in /proc/self/smaps, cold); memory of its own
+  (anonymous), peak (VmHWM). A cold opening with sha256 is the control: it reads everything;
 - the Trainer's order of an epoch alone, a Python list with a number for every row that is trained on;
 - `fit`: its checks (`plan_fit`), then `run_fit` to the loss of the first step, with a model from a folder and with `nano`,
-  which makes its vocabulary from up to 50,000 source rows;
+  which makes its vocabulary from up to 10,000 source rows;
 - random access, in one process by turns: `TrainingSet.take` of 32 rows that VariantView names, beside `datasets` with
   `.filter` on the same variants, beside a Python list of the same rows, beside tokenising and padding them; and what the two
   yardsticks cost to start. The list takes some gigabytes.
@@ -29,7 +27,6 @@ medians of large / small by rounds.
 import argparse
 import gc
 import json
-import mmap
 import os
 import platform
 import shutil
@@ -83,16 +80,6 @@ def snapshot(data: Path) -> dict[str, int]:
     }  # fmt: skip
 
 
-def own_mapping(path: str) -> Any:
-    """A reader of an Arrow file that is mapped so that nothing is read but the pages that are asked for."""
-    import pyarrow as pa
-
-    with Path(path).open("rb") as file:
-        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    pages.madvise(mmap.MADV_RANDOM)
-    return pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(pages)))
-
-
 def opening(data: Path, _: str) -> dict[str, Any]:
     """Seconds of TrainingSet.open; by sha256 or by receipt, as XLT_CACHE has it."""
     import datasets  # noqa: F401
@@ -142,23 +129,29 @@ class Rows:
 
 
 def rows_of(kind: str, opened: Any, encode: Callable) -> Any:
-    """The variants 1 ... m of an open dataset: ours, by `.filter`, or as a list."""
+    """The variants 1 ... m of an open dataset: ours, the same rows by plain `datasets`, by its `.filter`, or as a list."""
+    import datasets
+
     from xlt_train.data.view import VariantView
 
     texts = opened.manifest.text_columns
     if kind == "ours":
         return VariantView(opened, range(1, M + 1), encode, range(len(opened.label_names)))
+    plain = datasets.load_from_disk(str(opened.path))
+    if kind == "plain":
+        addresses = VariantView(opened, range(1, M + 1), encode, ())
+        return Rows(lambda items: plain[addresses.rows(items)], len(addresses), encode, texts)
     if kind == "filter":
-        found = opened.rows.filter(lambda variant: variant > 0, input_columns="variant", keep_in_memory=True)
+        found = plain.filter(lambda variant: variant > 0, input_columns="variant", keep_in_memory=True)
         return Rows(lambda items: found[items], len(found), encode, texts)
-    listed = [row for row in opened.rows.to_list() if row["variant"] > 0]
+    listed = [row for row in plain.to_list() if row["variant"] > 0]
     return Rows(
         lambda items: {name: [listed[k][name] for k in items] for name in (*texts, "label")}, len(listed), encode, texts
     )
 
 
-def first_batch(data: Path, model: str, kind: str = "ours", mapping: Callable[[str], Any] | None = None) -> dict[str, Any]:
-    """Seconds from opening to the first batch, and memory on the way; `mapping`: in place of that of `datasets`."""
+def first_batch(data: Path, model: str, kind: str = "ours") -> dict[str, Any]:
+    """Seconds from opening to the first batch, and memory on the way."""
     import datasets
     import torch
 
@@ -169,8 +162,6 @@ def first_batch(data: Path, model: str, kind: str = "ours", mapping: Callable[[s
     trainer = trainer_without_data(model)
     encode = Encoder(trainer.processing_class, MAX_LENGTH)
     encode([["warm"], ["up"]])
-    if mapping:
-        datasets.table._memory_mapped_record_batch_reader_from_file = mapping
     before, start = snapshot(data), time.perf_counter()
     opened = TrainingSet.open(data)
     open_s, opened_at = time.perf_counter() - start, snapshot(data)
@@ -200,7 +191,7 @@ def access(data: Path, model: str) -> dict[str, Any]:
     datasets.disable_progress_bars()
     trainer, opened = trainer_without_data(model), TrainingSet.open(data)
     encode = Encoder(trainer.processing_class, MAX_LENGTH)
-    kinds = {kind: rows_of(kind, opened, encode) for kind in ("ours", "filter", "list")}
+    kinds = {kind: rows_of(kind, opened, encode) for kind in ("ours", "plain", "filter", "list")}
     view = kinds["ours"]
     takes = {kind: rows.take for kind, rows in kinds.items() if kind != "ours"}
     takes = {"ours": lambda items: opened.take(view.rows(items)), **takes}
@@ -216,7 +207,7 @@ def access(data: Path, model: str) -> dict[str, Any]:
             answers[name] = [take(items) for items in parts]
             found[name].append(time.perf_counter() - start)
         same = [[{k: part[k] for k in (*texts, "label")} for part in answer] for answer in answers.values()]
-        assert same[0] == same[1] == same[2]
+        assert same[0] == same[1] == same[2] == same[3]
         start = time.perf_counter()
         for part in answers["ours"]:
             trainer.data_collator(encode([part[name] for name in texts]))
@@ -261,7 +252,7 @@ JOBS: dict[str, Callable[[Path, str], dict[str, Any]]] = {
     "batch": first_batch,
     "filter": lambda data, model: first_batch(data, model, "filter"),
     "list": lambda data, model: first_batch(data, model, "list"),
-    "own": lambda data, model: first_batch(data, model, mapping=own_mapping),
+    "plain": lambda data, model: first_batch(data, model, "plain"),
     "access": access,
     "fit": fit_start,
 }
@@ -272,46 +263,38 @@ JOBS: dict[str, Callable[[Path, str], dict[str, Any]]] = {
 ROUND = {  # name: job, model, receipt, cold
     "sha256": ("open", "saved", False, False), "sha256, cold": ("open", "saved", False, True),
     "receipt": ("open", "saved", True, False), "warm": ("batch", "saved", True, False), "cold": ("batch", "saved", True, True),
-    "own": ("own", "saved", True, True), "filter": ("filter", "saved", True, False),
-    "list": ("list", "saved", True, False), "fit": ("fit", "saved", True, False), "nano": ("fit", "nano", True, False),
+    "plain": ("plain", "saved", True, False), "plain, cold": ("plain", "saved", True, True),
+    "filter": ("filter", "saved", True, False), "list": ("list", "saved", True, False),
+    "fit": ("fit", "saved", True, False), "nano": ("fit", "nano", True, False),
 }  # fmt: skip
 LINES = {  # what: where it is in a round; MB count in bytes there
-    "open, sha256, s": "sha256/seconds",
     "open, sha256, cold, s": "sha256, cold/seconds",
     "open, sha256, cold: read from disk, MB": "sha256, cold/read",
+    "open, sha256, s": "sha256/seconds",
     "open, receipt, s": "receipt/seconds",
-    "open to first batch, warm, s": "warm/seconds",
+    "open to first batch, s": "warm/seconds",
     "open to first batch, cold, s": "cold/seconds",
-    "open to first batch, cold, own mapping, s": "own/seconds",
-    "the order of an epoch alone, s": "warm/order_s",
-    "the order of an epoch alone, MB": "warm/order",
     "opened, cold: read from disk, MB": "cold/opened/read",
     "first batch, cold: read from disk, MB": "cold/grown/read",
-    "first batch, cold, own mapping: read, MB": "own/grown/read",
-    "opened, cold, own mapping: read, MB": "own/opened/read",
-    "opened: dataset in memory, MB": "warm/opened/resident",
-    "first batch: dataset mapped, MB": "warm/after/mapped",
-    "first batch: dataset in memory, MB": "warm/after/resident",
     "first batch, cold: dataset in memory, MB": "cold/after/resident",
-    "same, own mapping: dataset in memory, MB": "own/after/resident",
-    "first batch: RssFile growth, MB": "warm/grown/rss_file",
+    "first batch: dataset mapped, MB": "warm/after/mapped",
     "first batch: anonymous growth, MB": "warm/grown/anonymous",
-    "first batch: private dirty, MB": "warm/after/private_dirty",
-    "first batch: private clean, MB": "warm/after/private_clean",
-    "first batch: shared, MB": "warm/after/shared",
-    "first batch: page faults": "warm/grown/faults",
+    "of that the order of an epoch, MB": "warm/order",
+    "the order of an epoch, s": "warm/order_s",
     "first batch: peak RSS, MB": "warm/after/peak",
     "fit, saved model: checks, s": "fit/plan_s",
     "fit, saved model: run_fit to first loss, s": "fit/seconds",
     "fit, saved model: peak RSS, MB": "fit/at_step/peak",
     "fit, nano: run_fit to first loss, s": "nano/seconds",
-    "fit, nano: dataset in memory, MB": "nano/at_step/resident",
+    "datasets: open to first batch, s": "plain/seconds",
+    "datasets: open to first batch, cold, s": "plain, cold/seconds",
+    "datasets, first batch, cold: read, MB": "plain, cold/grown/read",
     "datasets.filter: open to first batch, s": "filter/seconds",
-    "datasets.filter: dataset in memory, MB": "filter/after/resident",
     "datasets.filter: peak RSS, MB": "filter/after/peak",
     "list: open to first batch, s": "list/seconds",
     "list: peak RSS, MB": "list/after/peak",
     "take, rows/s": "access/ours",
+    "datasets, rows/s": "access/plain",
     "datasets.filter, rows/s": "access/filter",
     "list, rows/s": "access/list",
     "tokenise and pad, rows/s": "access/encode",

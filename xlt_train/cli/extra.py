@@ -7,7 +7,7 @@ from xlt_train.errors import XltError
 
 def need_extra() -> None:
     """Raises XltError, with the command to type, when a package of the extra `train` is missing."""
-    missing = [name for name in ("torch", "transformers", "accelerate", "datasets") if find_spec(name) is None]
+    missing = [name for name in ("torch", "transformers", "accelerate") if find_spec(name) is None]
     if missing:
         raise XltError(
             "starting to train",

@@ -117,7 +117,7 @@ def described(variants: Sequence[int]) -> str:
 def software_versions() -> dict[str, str]:
     """Versions of what trains."""
     found = {"python": platform.python_version()}
-    for name in ("xlt", "torch", "transformers", "accelerate", "datasets", "tokenizers"):
+    for name in ("xlt", "torch", "transformers", "accelerate", "tokenizers", "pyarrow"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # run from a copy of the sources
