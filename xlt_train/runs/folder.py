@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from xlt_train.errors import RunError
 from xlt_train.files import pretty_json, write_whole
 from xlt_train.runs.record import FINISHED, RECORD_NAME, RunRecord
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _STATE = "trainer_state.json"
+_LOCK = ".xlt-run.lock"
 RESUME = "--resume_from_checkpoint true"
 
 
@@ -62,12 +65,24 @@ def claimed(folder: Path, record: RunRecord, checkpoint: Path | None) -> Iterato
     A run that ends by an error before its first checkpoint leaves nothing behind. Raises RunError where nothing can be written.
     """
     fresh = _is_free(folder)
+    lock = FileLock(folder / _LOCK, timeout=0)  # which the system lets go of when a process is killed
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+        if fresh and not _is_free(folder):  # another run came and went meanwhile
+            lock.release()
+            raise _in_the_way(folder, _begun(folder))
         if checkpoint is not None:
             place_best(checkpoint)
         clear_half_written(folder)
         record.write(folder)
+    except Timeout as error:
+        raise RunError(
+            f"starting a run in {folder}",
+            found="another process that trains there",
+            expected="one at a time",
+            remedy="Wait for it, or choose another --output_dir",
+        ) from error
     except OSError as error:
         raise RunError(
             f"starting a run in {folder}",
@@ -81,6 +96,9 @@ def claimed(folder: Path, record: RunRecord, checkpoint: Path | None) -> Iterato
         if fresh and not complete_checkpoints(folder):  # all in it is ours, and none of it can be gone on from
             shutil.rmtree(folder, ignore_errors=True)
         raise
+    finally:
+        (folder / _LOCK).unlink(missing_ok=True)
+        lock.release()
 
 
 def place_best(checkpoint: Path) -> None:
@@ -104,7 +122,7 @@ def place_best(checkpoint: Path) -> None:
 
 
 def _is_free(folder: Path) -> bool:
-    return not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir()))
+    return not os.path.lexists(folder) or (folder.is_dir() and all(path.name == _LOCK for path in folder.iterdir()))
 
 
 def _step(path: Path) -> int:
