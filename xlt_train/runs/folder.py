@@ -62,20 +62,33 @@ def clear_half_written(folder: Path) -> None:
 def claimed(folder: Path, record: RunRecord, checkpoint: Path | None) -> Iterator[None]:
     """Make a folder this run's own, to start from `checkpoint` or anew.
 
-    A run that ends by an error before its first checkpoint leaves nothing behind. Raises RunError where nothing can be written.
+    A run that ends by an error before its first checkpoint leaves nothing behind. Raises RunError where nothing can be written,
+    and where another process trains.
     """
     fresh = _is_free(folder)
-    lock = FileLock(folder / _LOCK, timeout=0)  # which the system lets go of when a process is killed
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+    with _locked(folder):
         if fresh and not _is_free(folder):  # another run came and went meanwhile
-            lock.release()
             raise _in_the_way(folder, _begun(folder))
-        if checkpoint is not None:
-            place_best(checkpoint)
-        clear_half_written(folder)
-        record.write(folder)
+        try:
+            with _writing(folder):
+                if checkpoint is not None:
+                    place_best(checkpoint)
+                clear_half_written(folder)
+                record.write(folder)
+            yield
+        except BaseException:
+            if fresh and not complete_checkpoints(folder):  # all in it is ours, and none of it can be gone on from
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / _LOCK, timeout=0)  # the system lets go of it when a process is killed
+    try:
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
     except Timeout as error:
         raise RunError(
             f"starting a run in {folder}",
@@ -83,6 +96,19 @@ def claimed(folder: Path, record: RunRecord, checkpoint: Path | None) -> Iterato
             expected="one at a time",
             remedy="Wait for it, or choose another --output_dir",
         ) from error
+    try:
+        yield
+    finally:
+        (folder / _LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except Timeout:  # of the lock; it is an OSError too
+        raise
     except OSError as error:
         raise RunError(
             f"starting a run in {folder}",
@@ -90,15 +116,6 @@ def claimed(folder: Path, record: RunRecord, checkpoint: Path | None) -> Iterato
             expected="a folder that can be written to",
             remedy="Choose another --output_dir",
         ) from error
-    try:
-        yield
-    except BaseException:
-        if fresh and not complete_checkpoints(folder):  # all in it is ours, and none of it can be gone on from
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        (folder / _LOCK).unlink(missing_ok=True)
-        lock.release()
 
 
 def place_best(checkpoint: Path) -> None:
