@@ -171,16 +171,17 @@ def test_groups_with_comments_and_byte_order_mark(clean_folder: Path) -> None:
         SynonymSet.load("s.txt")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss, which others have, starts at what the parent had")
 def test_carried_texts_count_towards_memory(clean_folder: Path) -> None:
     body = "x" * 10_000
     Path("a.csv").write_text("text,body,label\n" + f"good movie,{body},1\n" * 100)
     code = (
-        "import resource, sys; from xlt_augment import *\n"
+        "from xlt_augment import *\n"
         "build('a.csv', Swap(p=0.5), m=1000, out='out', num_proc=1)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 900_000 * (1 if sys.platform == "linux" else 1024)  # kB; the dataset has 1 GB
+    assert int(done.stdout) < 900_000  # kB; the dataset has 1 GB
 
 
 def test_long_texts_are_shown_shortened() -> None:

@@ -177,7 +177,7 @@ def snapshot(folder: Path) -> Mapping[str, tuple[str, int]]:
     return {
         str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != ".xlt-run.lock"  # which a kill leaves, and the next run takes away
     }
 
 

@@ -82,6 +82,10 @@ def fit(training: tuple[str, ...], as_json: bool, **options: Any) -> None:
     quiet()
     path, rows = options.pop("dev"), options.pop("dev_rows")
     columns_of = {name: options.pop(name) for name in ("columns", "text_columns", "label_column")}
+    named = {"--dev-rows": rows, "--columns": columns_of["columns"], "--text-columns": columns_of["text_columns"]}
+    said = [name for name, value in named.items() if value] + ["--label-column"] * (columns_of["label_column"] != "label")
+    if path is None and said:
+        raise click.UsageError(f"{said[0]} says how to read the development set; name that with --dev.")
     dev = None if path is None else DevFile(path=path, rows=rows, columns_of=columns_of)
     choice = Choice(options.pop("variants"), options.pop("include_original"))
     plan = plan_fit(choice=choice, dev=dev, training=parse_arguments(training), **options)

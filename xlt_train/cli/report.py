@@ -21,7 +21,6 @@ def quiet() -> None:
     from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging
 
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false" if "--dataloader_num_workers" in sys.argv else "true")
     if "TRANSFORMERS_VERBOSITY" not in os.environ:
         logging.set_verbosity_error()
         hub_logging.set_verbosity_error()

@@ -27,7 +27,7 @@ class TrainingSet:
     def open(cls, path: str | Path, *, rehash: bool = False) -> "TrainingSet":
         """Open a dataset folder whose files are those of its manifest (`rehash`: by sha256 even where there is a receipt).
 
-        Raises DatasetError for a folder that is no dataset, is damaged, has no labels or none but one class.
+        Raises DatasetError for a folder that is no dataset, is damaged, has fewer than two classes or more than two texts.
         """
         folder = Path(path)
         manifest = Manifest.read(folder)
@@ -37,6 +37,13 @@ class TrainingSet:
                 found="no labels" if not manifest.label_names else f"the single class {manifest.label_names[0]!r}",
                 expected="a label column with at least two classes",
                 remedy="Build it again from a source with labels (xlt-augment build --label-column NAME)",
+            )
+        if not 1 <= len(manifest.text_columns) <= 2:
+            raise DatasetError(
+                f"opening {folder} for training",
+                found=f"{len(manifest.text_columns)} text columns: {', '.join(manifest.text_columns)}",
+                expected="one or two, which is what encoders take",
+                remedy="Build it again (xlt-augment build --text-columns a,b)",
             )
         return cls._mapped(folder, manifest, check_files(folder, manifest, rehash=rehash))
 

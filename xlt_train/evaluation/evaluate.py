@@ -13,7 +13,7 @@ from xlt_train.errors import RunError
 from xlt_train.evaluation.predict import pick_device, predict
 from xlt_train.evaluation.result import RESULT_NAME, Evaluation, Predictions, check_result, evaluation_of, write_result
 from xlt_train.files import write_whole
-from xlt_train.models.load import unavailable
+from xlt_train.models.load import check_complete, unavailable
 from xlt_train.runs.card import model_card
 from xlt_train.runs.folder import RESUME
 from xlt_train.runs.record import STARTED, RunRecord, check_sealed
@@ -52,6 +52,13 @@ def evaluate(
     """
     folder = Path(run)
     record, earlier = _finished(folder), evaluations(folder)
+    if out is not None and (Path(out) / RESULT_NAME).exists():
+        raise RunError(
+            f"writing the results to {out}",
+            found="results that are there already",
+            expected="a folder without any",
+            remedy="Choose another --out",
+        )
     layout = Layout.of(record.text_columns, columns=columns, text_columns=text_columns, label_column=label_column)
     examples = _examples(test_dir, split, layout, record.model["labels"], rows)
     place = pick_device(device)
@@ -104,10 +111,13 @@ def _load(folder: Path, record: RunRecord) -> tuple[Any, Encoder]:
 
     check_sealed(record, folder)
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise unavailable(str(folder), error) from error
+    check_complete(str(folder), loading, new=())
     return model, Encoder(tokenizer, record.model["max_length"])
 
 

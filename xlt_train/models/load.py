@@ -1,8 +1,9 @@
 """Get a model and its tokenizer, with a head for the training set's labels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from xlt_train.errors import ModelError, UsageError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 NANO = "nano"
+_HEAD = ("classifier", "pooler", "score", "head", "summary")  # layers that a model without a head gets anew
 _LOOKED_AT = 200  # rows whose text shows whether the vocabulary fits
 _MOST_UNKNOWN = 0.5  # share of unknown tokens; a vocabulary of the right language has a few percent at most
 DEFAULT_MODEL = "bert-base-multilingual-cased"
@@ -69,8 +71,8 @@ def _pretrained(name: str) -> "tuple[PretrainedConfig, PreTrainedTokenizerBase]"
     from transformers import AutoConfig, AutoTokenizer
 
     try:
-        config = AutoConfig.from_pretrained(name)
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise unavailable(name, error) from error
     if tokenizer.pad_token_id is None:
@@ -84,14 +86,31 @@ def _pretrained(name: str) -> "tuple[PretrainedConfig, PreTrainedTokenizerBase]"
 
 
 def _weights(name: str, config: "PretrainedConfig") -> "PreTrainedModel":
+    import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
 
     try:
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(name, config=config)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        found = AutoModelForSequenceClassification.from_pretrained(
+            name, config=config, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, UnpicklingError) as error:
         raise unavailable(name, error) from error
+    model: PreTrainedModel = found[0]
+    check_complete(name, found[1], new=() if _has_head(config) else _HEAD)
     return model
+
+
+def check_complete(name: str, loading: Mapping[str, Any], *, new: tuple[str, ...]) -> None:
+    """Raises ModelError when weights were missing and drawn at random, but for those of layers named in `new`."""
+    missing = sorted(key for key in loading["missing_keys"] if not any(part in key for part in new))
+    if missing:
+        raise ModelError(
+            f"loading the weights of {name}",
+            found=f"none for {missing[0]}" + (f" and {len(missing) - 1:,} others" if len(missing) > 1 else ""),
+            expected="weights for every layer but a new head",
+            remedy="Check that config.json and weights are of the same model",
+        )
 
 
 def unavailable(name: str, error: Exception) -> ModelError:

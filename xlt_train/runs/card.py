@@ -12,7 +12,7 @@ def model_card(record: RunRecord, evaluations: Mapping[str, Mapping[str, Any]] =
     model, data = record.model, record.data
     lines = [
         *_head(record),
-        f"# {record.method['name']} on {data['source']['name']}",
+        f"# {record.method['name']} on {_plain(data['source']['name'])}",
         "",
         *([f"> **{NOTE[0].upper()}{NOTE[1:]}.**", ""] if model["randomly_initialised"] else []),
         f"A classifier for {', '.join(model['labels'])}, fine-tuned with XLT by the method `{record.method['name']}`. "
@@ -20,7 +20,7 @@ def model_card(record: RunRecord, evaluations: Mapping[str, Mapping[str, Any]] =
         "",
         "| | |",
         "|---|---|",
-        *(f"| {name} | {value} |" for name, value in _facts(record)),
+        *(f"| {name} | {_plain(value)} |" for name, value in _facts(record)),
         "",
         *_numbers(record, evaluations),
     ]
@@ -84,6 +84,11 @@ def accuracy_table(evaluation: Mapping[str, Any]) -> list[str]:
     if evaluation["average"] is not None:
         lines.append(f"| average |  | {_number(evaluation['average'])} |")
     return lines
+
+
+def _plain(text: str) -> str:
+    """A name that came with the data, as text and nothing else."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _number(accuracy: float | None) -> str:

@@ -23,7 +23,7 @@ RESUME = "--resume_from_checkpoint true"
 def complete_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints of a run by step; those that a kill left half-written have no record and are left out."""
     found = [p for p in folder.iterdir() if _CHECKPOINT.fullmatch(p.name) and (p / RECORD_NAME).is_file()]
-    return sorted(found, key=_step)
+    return sorted(found, key=step_of)
 
 
 def starting_point(folder: Path, record: RunRecord, resume: str | None) -> Path | None:
@@ -40,9 +40,22 @@ def starting_point(folder: Path, record: RunRecord, resume: str | None) -> Path 
     if resume not in (None, "true"):
         chosen = Path(str(resume))
         _same_run(RunRecord.read(chosen), record, chosen)
-        return chosen
+        return _whole(chosen)
     checkpoints = complete_checkpoints(folder) if folder.is_dir() else []
-    return checkpoints[-1] if checkpoints else None
+    return _whole(checkpoints[-1]) if checkpoints else None
+
+
+def _whole(checkpoint: Path) -> Path:
+    """Raises RunError when it cannot be gone on from to the same weights: a run's own folder, or saved by --save_only_model."""
+    missing = [name for name in (_STATE, "optimizer.pt", "scheduler.pt") if not (checkpoint / name).is_file()]
+    if missing and not any(checkpoint.glob("global_step*")):  # where DeepSpeed keeps them
+        raise RunError(
+            f"going on from {checkpoint}",
+            found=f"no {missing[0]}",
+            expected="a checkpoint with the states of the Trainer",
+            remedy="Name a folder checkpoint-N; after --save_only_model, train again in another --output_dir",
+        )
+    return checkpoint
 
 
 def is_finished(folder: Path) -> bool:
@@ -125,9 +138,9 @@ def place_best(checkpoint: Path) -> None:
     """
     path = checkpoint / _STATE
     state = json.loads(path.read_bytes())
-    if not state.get("best_global_step") or state.get("best_model_checkpoint") is None:
+    if state.get("best_model_checkpoint") is None:
         return
-    best = checkpoint.parent / f"checkpoint-{state['best_global_step']}"
+    best = checkpoint.parent / Path(state["best_model_checkpoint"]).name
     if not (best / RECORD_NAME).is_file():
         raise RunError(
             f"going on from {checkpoint}",
@@ -142,7 +155,8 @@ def _is_free(folder: Path) -> bool:
     return not os.path.lexists(folder) or (folder.is_dir() and all(path.name == _LOCK for path in folder.iterdir()))
 
 
-def _step(path: Path) -> int:
+def step_of(path: Path) -> int:
+    """The step that a checkpoint was saved at."""
     return int(path.name.split("-")[1])
 
 

@@ -98,9 +98,9 @@ def kept_arguments(arguments: "TrainingArguments", chosen: Mapping[str, Any]) ->
     # By the fields' defaults: making a second TrainingArguments to compare with would reset the devices of the first.
     usual = {field.name: field.default for field in dataclasses.fields(arguments)}
     others = [name for name in chosen if name not in _ALWAYS_KEPT and found[name] != usual[name]]
-    return {
-        name: found[name] for name in (*_ALWAYS_KEPT, *sorted(others)) if name != "output_dir" and not name.endswith("_token")
-    }
+    names = [name for name in (*_ALWAYS_KEPT, *sorted(others)) if name != "output_dir" and not name.endswith("_token")]
+    environment = {"processes": arguments.world_size, "mixed_precision": arguments.mixed_precision}  # of accelerate launch too
+    return {name: found[name] for name in names} | environment
 
 
 def _check(given: Mapping[str, Any], has_dev: bool) -> None:

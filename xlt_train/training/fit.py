@@ -1,5 +1,6 @@
 """`fit`: from a training set to a run folder, the whole way."""
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -16,7 +17,7 @@ from xlt_train.files import write_whole
 from xlt_train.methods.base import Choice
 from xlt_train.models.load import DEFAULT_MODEL, LoadedModel, load_model
 from xlt_train.runs.card import model_card
-from xlt_train.runs.folder import RESUME, claimed, is_finished, starting_point
+from xlt_train.runs.folder import RESUME, claimed, is_finished, starting_point, step_of
 from xlt_train.runs.record import FINISHED, RunRecord, sealed
 from xlt_train.training.plan import DevFile, Plan, plan_fit
 
@@ -82,6 +83,8 @@ def run_fit(plan: Plan) -> Run:
     checkpoint = starting_point(plan.folder, plan.record, resume)
     if resume == "true" and is_finished(plan.folder):
         return Run(path=plan.folder, record=RunRecord.read(plan.folder), checked=str(plan.data.checked), existed=True)
+    if plan.arguments.dataloader_num_workers:  # or threads of the tokenizer would be lost in the fork, and waited for
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
     set_seed(plan.arguments.seed)  # a new head, or a whole nano, is drawn from it
     loaded = load_model(plan.model, plan.data.label_names, plan.max_length, lambda rows: _texts(plan.data, rows))
     record = _with_model(plan.record, loaded)
@@ -97,7 +100,8 @@ def run_fit(plan: Plan) -> Run:
 
 def _results(trainer: "RobustTrainer", checkpoint: Path | None) -> dict[str, Any]:
     state = trainer.state
-    best = state.best_global_step if trainer.args.load_best_model_at_end else None
+    chosen = state.best_model_checkpoint if trainer.args.load_best_model_at_end else None
+    best = None if chosen is None else step_of(Path(chosen))  # best_global_step may have no checkpoint
     return {
         "steps": state.global_step,
         "epochs": state.epoch,
@@ -168,7 +172,7 @@ def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> float | None:
     """Train to the end; the mean loss since the start or the checkpoint, None where that was the end."""
     import torch
 
-    if checkpoint is not None and int(checkpoint.name.split("-")[1]) == trainer.args.max_steps:
+    if checkpoint is not None and step_of(checkpoint) == trainer.args.max_steps:
         trainer.reopen(checkpoint)
         return None
     try:

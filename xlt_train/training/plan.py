@@ -1,12 +1,14 @@
 """All that a run is made of, opened and checked before a model is loaded."""
 
+import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xlt_train.data.dataset import TrainingSet
 from xlt_train.data.examples import Examples, Layout, read_examples
-from xlt_train.errors import ExamplesError
+from xlt_train.errors import ExamplesError, UsageError
 from xlt_train.files import sha256_json
 from xlt_train.methods.base import Choice, Method
 from xlt_train.methods.registry import method_named
@@ -76,6 +78,7 @@ def plan_fit(
     examples = None if dev is None else dev.read(found)
     given = chosen_arguments(training, method=kind, model=model, has_dev=dev is not None)
     arguments = training_arguments(given)
+    _check_processes(arguments)
     chosen = kind(label_smoothing=arguments.label_smoothing_factor)
     record = RunRecord(
         status=STARTED,
@@ -90,11 +93,23 @@ def plan_fit(
     )
     if "output_dir" not in training:
         settings = sha256_json(record.settings())[:8]
-        arguments.output_dir = f"{method}-{Path(model).name}-{found.manifest.source['name']}-{settings}"
+        named = f"{method}-{Path(model).name}-{found.manifest.source['name']}"
+        arguments.output_dir = f"{re.sub('[^A-Za-z0-9._-]+', '-', named)[:80]}-{settings}"
     return Plan(
         data=found, method=chosen, variants=variants, model=model, max_length=max_length,
         dev=examples, arguments=arguments, record=record,
     )  # fmt: skip
+
+
+def _check_processes(arguments: "TrainingArguments") -> None:
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1 and arguments.world_size == 1:
+        raise UsageError(
+            "joining the processes of torchrun",
+            found=f"{processes} of them, and no way for each to hear of the others",
+            expected="one training shared by all",
+            remedy="On a machine without GPUs, add --use_cpu --ddp_backend gloo",
+        )
 
 
 def _about(found: Examples, dev: DevFile) -> dict[str, Any]:

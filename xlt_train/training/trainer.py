@@ -89,7 +89,8 @@ class RobustTrainer(Trainer):
 
     def _complete(self, folder: Path) -> None:
         """Card and record of a checkpoint that is otherwise whole."""
-        scores = [entry["eval_accuracy"] for entry in self.state.log_history if "eval_accuracy" in entry]
+        now = [entry for entry in self.state.log_history if entry["step"] == self.state.global_step]
+        scores = [entry["eval_accuracy"] for entry in now if "eval_accuracy" in entry]
         record = self.record.at(
             CHECKPOINT,
             steps=self.state.global_step,
