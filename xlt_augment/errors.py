@@ -4,6 +4,9 @@ XltError            anything that the caller can mend                        exi
 ├── UsageError      an option or argument that cannot be used               exit code 2
 ├── SourceError     a corpus that cannot be read as it is
 ├── SynonymError    a synonym set that cannot be read, or a word that it lacks
+├── VectorError     word vectors or similarity ratings that cannot be read or used
+├── ConstraintError synonym or antonym pairs, or a WordNet, that cannot be read
+├── DownloadError   a file that could not be fetched whole
 ├── OutputError     a dataset or file that cannot be written
 └── DatasetError    a dataset on disk that is not what its manifest says
 """
@@ -31,6 +34,18 @@ class SourceError(XltError):
 
 class SynonymError(XltError):
     """A synonym set that cannot be read, or a word that it lacks."""
+
+
+class VectorError(XltError):
+    """Word vectors or similarity ratings that cannot be read or used."""
+
+
+class ConstraintError(XltError):
+    """Synonym or antonym pairs, or a WordNet, that cannot be read."""
+
+
+class DownloadError(XltError):
+    """A file that could not be fetched whole."""
 
 
 class OutputError(XltError):

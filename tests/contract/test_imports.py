@@ -11,7 +11,9 @@ import pytest
 from tests.conftest import PROJECT
 
 STAGES = {
-    "xlt_augment": "errors resources canonical arrays content_hash synonyms perturb materialize cli __main__".split(),
+    "xlt_augment": (
+        "errors resources canonical arrays content_hash compiled words synonyms vectors counterfit perturb materialize cli __main__"
+    ).split(),
     "xlt_train": "errors files data models methods runs training evaluation cli __main__".split(),
 }
 HEAVY = {"torch", "transformers", "datasets", "pandas", "gensim", "nltk", "numba", "pyarrow", "numpy", "socket", "requests"}

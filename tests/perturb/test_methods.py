@@ -16,8 +16,8 @@ from tests.perturb.reference import Place
 from xlt_augment import Substitute, Swap, SynonymSet, augment
 from xlt_augment.perturb.operator import Perturbed
 from xlt_augment.perturb.rng import Stream
-from xlt_augment.perturb.texts import Texts
-from xlt_augment.perturb.words import split_text
+from xlt_augment.words.split import split_text
+from xlt_augment.words.texts import Texts
 
 CASES = json.loads((Path(__file__).parent / "cases" / "methods.json").read_text(encoding="utf-8"))
 NEIGHBORS = {

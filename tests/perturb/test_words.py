@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.perturb import reference
-from xlt_augment.perturb.texts import Texts
-from xlt_augment.perturb.words import WORD_MODES, find_words, split_text
+from xlt_augment.words.split import WORD_MODES, find_words, split_text
+from xlt_augment.words.texts import Texts
 
 CASES = json.loads((Path(__file__).parent / "cases" / "words.json").read_text(encoding="utf-8"))
 AWKWARD = "aZéßΣ1٣中ह\u0301\u0323\u094d\u20e3'’- \u00a0\u200b\u200c\u200d.\n👩𠮷𝟏\u0000"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from difflib import SequenceMatcher
 
-from xlt_augment.perturb.words import split_text
+from xlt_augment.words.split import split_text
 
 _LONGEST = 400  # characters; a comparison of whole books would take hours
 

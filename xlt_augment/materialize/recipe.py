@@ -5,7 +5,7 @@ from typing import Any
 
 from xlt_augment.canonical import sha256_json
 from xlt_augment.perturb.operator import Operator
-from xlt_augment.perturb.unicode import UNICODE_VERSION
+from xlt_augment.words.unicode import UNICODE_VERSION
 
 # Huang et al. 2021: the arXiv version (section 4.2: m=10, p=0.1), and the EMNLP version with its released code, which
 # redraws every word from its synonym set. Both cut at spaces and look words up as written.

@@ -11,7 +11,7 @@ import pyarrow.types as pt
 from xlt_augment.arrays import number_array, number_numpy, scalar
 from xlt_augment.content_hash import is_text
 from xlt_augment.perturb.operator import Operator, Part, Perturbed, perturb_in_parts
-from xlt_augment.perturb.texts import Texts
+from xlt_augment.words.texts import Texts
 
 _UNIT_BYTES = 16 << 20  # of output; small enough that a few units in flight stay far below 1 GB
 _ROW_BYTES = 64  # what a row costs beside its text

@@ -7,7 +7,7 @@ import numpy as np
 from xlt_augment.errors import UsageError
 from xlt_augment.perturb.operator import Operator, perturb_in_parts
 from xlt_augment.perturb.rng import check_seed
-from xlt_augment.perturb.texts import Texts
+from xlt_augment.words.texts import Texts
 
 MAX_VARIANTS = 32_767  # the column `variant` is int16
 _TEXTS_AT_ONCE = 4_096

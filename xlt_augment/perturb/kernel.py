@@ -6,8 +6,8 @@ of splitmix64 (Steele et al. 2014). Callers: `rng.py`, `substitute.py`, `swap.py
 
 import numpy as np
 
-from xlt_augment.perturb.compiled import compiled
-from xlt_augment.perturb.kernel_bytes import copy_bytes, hash_bytes, mix, same_bytes
+from xlt_augment.compiled import compiled
+from xlt_augment.words.kernel_bytes import copy_bytes, hash_bytes, mix, same_bytes
 
 _G = np.uint64(0x9E3779B97F4A7C15)
 _V = np.uint64(0xD1B54A32D192ED03)

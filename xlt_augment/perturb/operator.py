@@ -7,8 +7,8 @@ import numpy as np
 
 from xlt_augment.errors import UsageError
 from xlt_augment.perturb.rng import Stream
-from xlt_augment.perturb.texts import Texts
-from xlt_augment.perturb.words import WORD_MODES
+from xlt_augment.words.split import WORD_MODES
+from xlt_augment.words.texts import Texts
 
 MAX_BYTES = 2**31 - 1  # Arrow string arrays have 32-bit offsets
 

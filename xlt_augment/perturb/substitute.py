@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 from xlt_augment.arrays import number_numpy, string_array
 from xlt_augment.errors import UsageError
 from xlt_augment.perturb import kernel
-from xlt_augment.perturb import kernel_words as lookup
 from xlt_augment.perturb.operator import Perturbed, check_choice, check_room, check_words
+from xlt_augment.perturb.protect import Protect
 from xlt_augment.perturb.rng import Stream, check_probability, threshold
-from xlt_augment.perturb.texts import Texts
-from xlt_augment.perturb.unicode import title_case, unicode_table, upper_case
-from xlt_augment.perturb.words import Protect, Words, find_words
 from xlt_augment.synonyms.synonym_set import SynonymSet
+from xlt_augment.words import kernel_words as lookup
+from xlt_augment.words.split import Words, find_words
+from xlt_augment.words.texts import Texts
+from xlt_augment.words.unicode import title_case, unicode_table, upper_case
 
 CASE_MODES = {"exact": lookup.EXACT, "initial": lookup.INITIAL, "any": lookup.ANY}
 

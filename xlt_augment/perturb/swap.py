@@ -8,9 +8,10 @@ import numpy as np
 
 from xlt_augment.perturb import kernel
 from xlt_augment.perturb.operator import Perturbed, check_room, check_words
+from xlt_augment.perturb.protect import Protect
 from xlt_augment.perturb.rng import Stream, check_probability, threshold
-from xlt_augment.perturb.texts import Texts
-from xlt_augment.perturb.words import Protect, find_words
+from xlt_augment.words.split import find_words
+from xlt_augment.words.texts import Texts
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from xlt_augment.arrays import string_array
 from xlt_augment.errors import SourceError
 from xlt_augment.materialize.sources.base import Chunk, Layout, columns_differ, no_rows, ragged
 from xlt_augment.materialize.sources.lines import Lines, read_lines
-from xlt_augment.perturb.kernel_words import gather
-from xlt_augment.perturb.texts import Texts
+from xlt_augment.words.kernel_words import gather
+from xlt_augment.words.texts import Texts
 
 _CHARS = 4 << 20  # of a chunk
 _ROW_CHARS = 100  # what a row costs beside its text

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xlt_augment.perturb import kernel_words as kernel
 from xlt_augment.resources import resource
+from xlt_augment.words import kernel_words as kernel
 
 UNICODE_VERSION = "14.0.0"
 CONNECTORS = "'’-"  # one of these between two letters or digits belongs to the word

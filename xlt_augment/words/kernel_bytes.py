@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xlt_augment.perturb.compiled import compiled
+from xlt_augment.compiled import compiled
 
 _FNV_BASIS, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 

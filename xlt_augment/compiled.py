@@ -10,7 +10,7 @@ from numba import njit
 
 def _sources_digest() -> str:
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("kernel*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

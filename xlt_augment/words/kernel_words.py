@@ -6,8 +6,8 @@ Callers: `words.py`, `lookup.py`. What a word is and how case is folded: docs/fo
 
 import numpy as np
 
-from xlt_augment.perturb.compiled import compiled
-from xlt_augment.perturb.kernel_bytes import copy_bytes, hash_bytes, same_bytes
+from xlt_augment.compiled import compiled
+from xlt_augment.words.kernel_bytes import copy_bytes, hash_bytes, same_bytes
 
 # Bits of the class table, one byte per code point.
 LETTER, DIGIT, MARK, JOINER, CONNECTOR, UPPER, LOWER = 1, 2, 4, 8, 16, 32, 64

@@ -1,0 +1,1 @@
+"""Vectors and constraints to a synonym set: counter-fitting, nearest neighbors, filters."""

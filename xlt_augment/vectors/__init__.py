@@ -1,0 +1,1 @@
+"""Word vectors: fetching, reading, and judging them against human ratings of similarity."""
