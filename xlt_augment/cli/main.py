@@ -10,11 +10,14 @@ import click
 
 from xlt_augment.cli.build import build
 from xlt_augment.cli.datasets import inspect, verify
+from xlt_augment.cli.synonym_edits import diff, merge, subset, veto
 from xlt_augment.cli.synonyms import synonyms
+from xlt_augment.cli.synonyms_build import build_set
+from xlt_augment.cli.vectors import fetch_vectors
 from xlt_augment.errors import UsageError, XltError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_INTERRUPTED = "interrupted; nothing half-written was left behind"
+_INTERRUPTED = "interrupted; nothing half-written was left behind"  # where the exception carries no note that says more
 
 _received: list[int] = []  # signals that asked to stop
 
@@ -34,6 +37,8 @@ def cli() -> None:
 
 for command in (build, inspect, verify, synonyms):
     cli.add_command(command)
+for command in (build_set, fetch_vectors, subset, merge, diff, veto):
+    synonyms.add_command(command)
 
 
 def main() -> None:
@@ -55,8 +60,9 @@ def main() -> None:
         sys.exit(2)
     except click.ClickException as error:
         _fail(_usage(error), 2)
-    except (click.Abort, Interrupted):
-        _fail(_INTERRUPTED, 130)
+    except (click.Abort, Interrupted) as error:
+        notes = getattr(error, "__notes__", None)
+        _fail(f"interrupted; {notes[0]}" if notes else _INTERRUPTED, 130)
     except (SystemError, ImportError):  # what compiled code and modules turn an exception of a signal handler into
         if not _received:
             raise

@@ -1,7 +1,9 @@
-"""`xlt-augment synonyms`: import, export, info, lookup."""
+"""`xlt-augment synonyms`: import, export, info, lookup; what changes a set is in `synonym_edits`."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +13,10 @@ from xlt_augment.errors import OutputError
 _LOOKUP_EXAMPLES = """Examples:
 xlt-augment synonyms lookup movie wonderful
 xlt-augment synonyms lookup movie --synonyms published.arrow --json"""
+
+_LIFTED = ("similarity_before", "similarity_after")  # entries of `made` that stand beside it in what `info` prints
+_SHOWN = 6  # items of a list in `made`
+_WIDTH = 22  # of the column with the names
 
 
 @click.group()
@@ -26,7 +32,7 @@ def import_set(source: str, target: str, overwrite: bool) -> None:
     """Write the set in SOURCE (word -> list of words as JSON, or groups as .txt) to TARGET in the Arrow form."""
     from xlt_augment.synonyms.synonym_set import SynonymSet
 
-    _check_target(target, ".arrow", overwrite)
+    check_target(target, ".arrow", overwrite)
     found = SynonymSet.load(source)
     found.save(target)
     click.echo(f"{target}: {len(found):,} words, sha256 {found.sha256}")
@@ -37,14 +43,16 @@ def import_set(source: str, target: str, overwrite: bool) -> None:
 @click.argument("target", type=click.Path())
 @click.option("--overwrite", is_flag=True, help="Replace a file at TARGET.")
 def export_set(source: str, target: str, overwrite: bool) -> None:
-    """Write SET to TARGET as JSON, word -> list of neighbors. Distances have no place in that layout."""
+    """Write SET to TARGET as JSON, word -> list of neighbors. Distances and vetoes have no place in that layout."""
     from xlt_augment.synonyms.synonym_set import SynonymSet
 
-    _check_target(target, ".json", overwrite)
+    check_target(target, ".json", overwrite)
     found = SynonymSet.load(source)
     found.save_json(target)
     if found.statistics()["pairs_with_distance"]:
         click.echo("note: the JSON layout holds no distances; they stay in the Arrow form", err=True)
+    if found.vetoes:
+        click.echo("note: the JSON layout holds no vetoes; they stay in the Arrow form", err=True)
     click.echo(f"{target}: {len(found):,} words")
 
 
@@ -52,16 +60,62 @@ def export_set(source: str, target: str, overwrite: bool) -> None:
 @click.argument("source", metavar="[SET]", default="default")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 def info(source: str, as_json: bool) -> None:
-    """Describe SET: how it was made, how many words and pairs it holds, its identity."""
+    """Describe SET: its identity, how many words and pairs it holds, its vetoes, how it was made."""
     from xlt_augment.synonyms.synonym_set import SynonymSet
 
     found = SynonymSet.load(source)
-    facts = {"name": found.name, "sha256": found.sha256, **found.statistics(), "made": found.made}
+    lifted = {key: found.made[key] for key in _LIFTED if key in found.made}
+    head = {"name": found.name, "sha256": found.sha256, **found.statistics()}
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        click.echo(json.dumps({**head, **lifted, "vetoes": found.vetoes, "made": found.made}, ensure_ascii=False, indent=2))
         return
-    for key, value in facts.items():
-        click.echo(f"{key.replace('_', ' '):<20}{f'{value:,}' if isinstance(value, int) else value}")
+    for key, value in head.items():
+        click.echo(f"{key.replace('_', ' '):<{_WIDTH}}{f'{value:,}' if isinstance(value, int) else value}")
+    shown = [f"{first}/{second}" for first, second in found.vetoes]
+    rest = {key: value for key, value in found.made.items() if key not in lifted}
+    for line in _lines({**({"vetoes": shown} if shown else {}), **lifted, "made": rest}):
+        click.echo(line)
+
+
+def _lines(facts: dict[str, Any], indent: int = 0) -> Iterator[str]:
+    """Nested values, one a line, the inner ones indented and last; of lists longer than `_SHOWN` only the ends."""
+    for key, value in sorted(facts.items(), key=lambda item: _has_lines(item[1])):  # stable
+        label = f"{' ' * indent}{key.replace('_', ' ')}"
+        if isinstance(value, dict) and value:
+            yield label
+            yield from _lines(value, indent + 2)
+        elif not _has_lines(value):
+            shown = ", ".join(_shortened([_scalar(item) for item in value])) if isinstance(value, list) else _scalar(value)
+            yield f"{label:<{_WIDTH - 1}} {shown or 'none'}"
+        elif any(isinstance(inner, dict | list) for item in value for inner in item.values()):
+            for number in _shortened([str(k + 1) for k in range(len(value))]):
+                yield f"{label} {number}"
+                yield from _lines(value[int(number) - 1], indent + 2) if number.isdecimal() else ()
+        else:
+            yield label
+            yield from (f"{' ' * indent}  {line}" for line in _shortened([_scalar(item) for item in value]))
+
+
+def _has_lines(value: object) -> bool:
+    """Whether a value takes more than a line: facts, or a list of facts."""
+    listed = isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+    return listed or (isinstance(value, dict) and bool(value))
+
+
+def _shortened(items: list[str]) -> list[str]:
+    if len(items) <= _SHOWN:
+        return items
+    return [*items[: _SHOWN - 1], f"({len(items) - _SHOWN:,} more)", items[-1]]
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{key.replace('_', ' ')} {_scalar(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return "/".join(map(_scalar, value)) or "none"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
 
 
 @synonyms.command(cls=Help, epilog=_LOOKUP_EXAMPLES)
@@ -83,9 +137,11 @@ def lookup(words: tuple[str, ...], source: str, as_json: bool) -> None:
         click.echo(f"{word}: {', '.join(shown) or 'no neighbor'}")
 
 
-def _check_target(target: str, ending: str, overwrite: bool) -> None:
-    if not target.endswith(ending):
-        raise click.UsageError(f"the target {target!r} should end in {ending}, which says what it holds.")
+def check_target(target: str, endings: str | tuple[str, ...], overwrite: bool) -> None:
+    """Raises UsageError for another ending, and OutputError for a file of that name unless `overwrite`."""
+    if not target.endswith(endings):
+        expected = endings if isinstance(endings, str) else " or ".join(endings)
+        raise click.UsageError(f"the target {target!r} should end in {expected}, which says what it holds.")
     if Path(target).exists() and not overwrite:
         raise OutputError(
             f"writing {target}", found="a file of that name", expected="a new file", remedy="Choose another, or say --overwrite"

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -21,6 +21,7 @@ from xlt_augment.synonyms.table import (
     table_sha256,
     table_statistics,
 )
+from xlt_augment.synonyms.vetoes import Pair, checked_vetoes
 
 EMBEDDED = {"english-small": "synonyms/english-small.txt"}
 DEFAULT = "english-small"
@@ -28,11 +29,12 @@ _METADATA_KEY = b"xlt"
 
 
 class Loaded(NamedTuple):
-    """What a file holds: the rows, a name taken from the file's, and how the set came to be."""
+    """What a file holds: the rows, a name taken from the file's, how the set came to be, pairs never to use."""
 
     table: pa.Table
     name: str
     made: dict[str, Any]
+    vetoes: tuple[Pair, ...] = ()
 
 
 def load(source: str | Path) -> Loaded:
@@ -41,15 +43,14 @@ def load(source: str | Path) -> Loaded:
     Raises SynonymError for a name that is neither and for a file that is not a synonym set.
     """
     name = DEFAULT if str(source) == "default" else str(source)
-    if name in EMBEDDED:
-        return _read_groups(resource(EMBEDDED[name]))
-    path = Path(source)
+    path = resource(EMBEDDED[name]) if name in EMBEDDED else Path(source)
     readers = {".arrow": read_arrow, ".json": read_json, ".txt": _read_groups}
     if not path.is_file():
         _refuse(path, "no such file, and no embedded set of that name", f"a file, or one of: default, {', '.join(EMBEDDED)}")
     if path.suffix not in readers:
         _refuse(path, f"the ending {path.suffix!r}", f"one of {', '.join(readers)}", "Rename the file by what it holds")
-    return readers[path.suffix](path)
+    found = readers[path.suffix](path)
+    return found._replace(name=name) if name in EMBEDDED else found
 
 
 def read_arrow(path: Path) -> Loaded:
@@ -63,14 +64,15 @@ def read_arrow(path: Path) -> Loaded:
         stated, made = metadata["sha256"], metadata["made"]
         if metadata["format"] != FORMAT:
             _refuse(path, f"the format {metadata['format']!r}", f"{FORMAT!r}", "Update xlt, or import the set again")
+        vetoes = checked_vetoes(metadata.get("vetoes", []), str(path))
         columns_differ = table.schema.remove_metadata() != SCHEMA
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         _refuse(path, f"no readable synonym set ({_first_line(error)})", "an Arrow stream written by xlt-augment", remedy)
     if columns_differ:
         _refuse(path, f"the columns {', '.join(table.schema.names)}", f"{', '.join(SCHEMA.names)}", remedy)
-    if (found := table_sha256(checked_table(table, str(path)))) != stated:
+    if (found := table_sha256(checked_table(table, str(path)), vetoes)) != stated:
         _refuse(path, f"content with sha256 {found[:12]}", f"{str(stated)[:12]}, as its metadata says", remedy)
-    return Loaded(table, path.stem, made)
+    return Loaded(table, path.stem, made, vetoes)
 
 
 def read_json(path: Path) -> Loaded:
@@ -118,9 +120,11 @@ def _from_mapping(path: Path, mapping: dict[str, list[str]]) -> Loaded:
         _refuse(path, f"half of a surrogate pair in {error.object!r}", "words that UTF-8 can hold", "Repair that word")
 
 
-def write_arrow(table: pa.Table, made: dict[str, Any], path: Path) -> None:
+def write_arrow(table: pa.Table, made: dict[str, Any], path: Path, vetoes: Sequence[Pair] = ()) -> None:
     """Write the Arrow form beside `path`, then move it there, over a file of that name. Raises OutputError."""
-    metadata = {"format": FORMAT, "sha256": table_sha256(table), "made": made, **table_statistics(table)}
+    metadata = {"format": FORMAT, "sha256": table_sha256(table, vetoes), "made": made, **table_statistics(table)}
+    if vetoes:
+        metadata["vetoes"] = vetoes
     table = table.replace_schema_metadata({_METADATA_KEY: canonical_json(metadata)})
 
     def write(partial: Path) -> None:

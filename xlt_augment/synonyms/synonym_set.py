@@ -1,16 +1,19 @@
 """SynonymSet: which words may stand for which; an immutable table with an identity of its own."""
 
+import difflib
 import functools
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from xlt_augment.errors import SynonymError
 from xlt_augment.synonyms import files
 from xlt_augment.synonyms.table import checked_table, table_from_mapping, table_mapping, table_sha256, table_statistics
+from xlt_augment.synonyms.vetoes import Pair, checked_vetoes, occurring, without_pairs
 
 
 class Neighbor(NamedTuple):
@@ -23,16 +26,28 @@ class Neighbor(NamedTuple):
 class SynonymSet:
     """Words and their neighbors, as a table `word`, `neighbors`, `distance` sorted by word (docs/format.md).
 
+    `vetoes` are pairs never to use, each sorted, in sorted order: no row holds one, and they are part of the identity.
     Make one with `default()`, `load()`, `from_json()` or `from_mapping()`. Nothing in it can be changed afterwards.
     """
 
-    def __init__(self, table: pa.Table, name: str, made: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, table: pa.Table, name: str, made: Mapping[str, Any] | None = None, vetoes: Iterable[Sequence[str]] = ()
+    ) -> None:
         """`table` has the columns of `SCHEMA` in any row order; `made` says how the set came to be.
 
-        Raises SynonymError for a word given twice, an empty word or neighbor, and distances that do not pair up.
+        Raises SynonymError for a word given twice, an empty word or neighbor, distances that do not pair up or are not
+        finite, and rows that hold a pair of `vetoes`.
         """
         self.name, self.made = name, dict(made or {})
         self.table = checked_table(table, name)
+        self.vetoes: tuple[Pair, ...] = checked_vetoes(vetoes, name)
+        if self.vetoes and (found := occurring(self.table, self.vetoes)):
+            raise SynonymError(
+                f"reading the synonym set {name}",
+                found=f"{' and '.join(found[0])} as neighbors",
+                expected="no pair of its own vetoes",
+                remedy="Remove the pair with the veto method, or from the vetoes",
+            )
 
     @classmethod
     def default(cls) -> "SynonymSet":
@@ -58,16 +73,16 @@ class SynonymSet:
 
     def save(self, path: str | Path) -> None:
         """Write the Arrow form; an existing file is replaced in one step. Raises OutputError."""
-        files.write_arrow(self.table, self.made, Path(path))
+        files.write_arrow(self.table, self.made, Path(path), self.vetoes)
 
     def save_json(self, path: str | Path) -> None:
-        """Write the published JSON layout; distances have no place in it. Raises OutputError."""
+        """Write the published JSON layout; distances and vetoes have no place in it. Raises OutputError."""
         files.write_json(self.to_mapping(), Path(path))
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Identity: hash of the sorted rows, whatever the file they came from and however it was made."""
-        return table_sha256(self.table)
+        """Identity: hash of the sorted rows and the vetoes, whatever the file they came from and however it was made."""
+        return table_sha256(self.table, self.vetoes)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -82,11 +97,12 @@ class SynonymSet:
         """The neighbors of a word as it is written, nearest first. Raises SynonymError for an unknown word."""
         row = self._row(word)
         if row is None:
+            close = self._close_to(word)
             raise SynonymError(
                 f"looking up {word!r} in the synonym set {self.name}",
                 found="no such word",
                 expected=f"one of its {len(self):,} words, written as in the set",
-                remedy="Check the spelling and the case",
+                remedy="Check the spelling and the case" + (f"; close to it: {', '.join(close)}" if close else ""),
             )
         names, distances = self.table["neighbors"][row].as_py(), self.table["distance"][row].as_py()
         return [Neighbor(n, d) for n, d in zip(names, distances or [None] * len(names))]
@@ -95,6 +111,51 @@ class SynonymSet:
         words = self.table["word"]
         row = bisect_left(range(len(self)), word, key=lambda i: words[i].as_py())
         return row if row < len(self) and words[row].as_py() == word else None
+
+    def _close_to(self, word: str) -> list[str]:
+        """At most three words of the set, the same in another case or of a similar spelling with the same initial."""
+        words, initials = self.table["word"], {word[:1].lower(), word[:1].upper()} - {""}
+        alike = [w for first in initials for w in words.filter(pc.starts_with(words, pattern=first)).to_pylist()]
+        return difflib.get_close_matches(word.lower(), dict.fromkeys(alike), n=3, cutoff=0.7)
+
+    def veto(self, pairs: Iterable[Sequence[str]]) -> "SynonymSet":
+        """The set without these pairs, in either direction and for good: they join its vetoes.
+
+        A word that loses all its neighbors stays, without any. Raises SynonymError for what is no pair of two words.
+        """
+        new = checked_vetoes(pairs, self.name)
+        if not new:
+            return self
+        made = self._edited({"veto": [list(pair) for pair in new]})
+        return SynonymSet(without_pairs(self.table, new), self.name, made, {*self.vetoes, *new})
+
+    def allow(self, pairs: Iterable[Sequence[str]]) -> "SynonymSet":
+        """The set with these pairs taken off its vetoes. Their neighbors come back only by building or merging again.
+
+        Raises SynonymError for a pair that is not among the vetoes.
+        """
+        dropped = checked_vetoes(pairs, self.name)
+        if not dropped:
+            return self
+        if strange := next((pair for pair in dropped if pair not in self.vetoes), None):
+            raise SynonymError(
+                f"allowing a pair in the synonym set {self.name}",
+                found=f"{' and '.join(strange)}, which is not vetoed",
+                expected=f"one of its {len(self.vetoes):,} vetoes",
+                remedy="See them in the output of: xlt-augment synonyms info SET --json",
+            )
+        made = self._edited({"allow": [list(pair) for pair in dropped]})
+        return SynonymSet(self.table, self.name, made, set(self.vetoes) - set(dropped))
+
+    def origin(self) -> dict[str, Any]:
+        """What a set made from this one says of it: `name`, `sha256` and `made`."""
+        return {"name": self.name, "sha256": self.sha256, "made": self.made}
+
+    def _edited(self, edit: dict[str, list[list[str]]]) -> dict[str, Any]:
+        """`made` after an edit of the vetoes; edits in a row make one list, not a nest that deepens with each."""
+        if self.made.get("command") == "veto" and isinstance(edits := self.made.get("edits"), list):
+            return {**self.made, "edits": [*edits, edit]}
+        return {"command": "veto", "edits": [edit], "from": self.origin()}
 
     def statistics(self) -> dict[str, int]:
         """Counts: words, words with a neighbor, pairs, most neighbors of one word, pairs with a known distance."""

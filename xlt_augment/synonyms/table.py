@@ -1,6 +1,6 @@
 """The rows of a synonym set: schema, checks, hash and counts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -32,19 +32,38 @@ def table_from_mapping(neighbors: Mapping[str, Sequence[str]]) -> pa.Table:
             expected="a list of str",
             remedy="Pass word -> [neighbors]",
         )
-    counts = np.fromiter(map(len, neighbors.values()), np.int32, len(neighbors))
-    cuts = np.concatenate((np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)))
-    listed = pa.ListArray.from_arrays(number_array(cuts), string_array([n for row in neighbors.values() for n in row]))
-    none = pa.ListArray.from_arrays(number_array(np.zeros_like(cuts)), number_array(np.empty(0, np.float32)))
-    return pa.Table.from_arrays([string_array(list(neighbors)), listed, none], names=SCHEMA.names).cast(SCHEMA)
+    return table_from_rows((word, row, ()) for word, row in neighbors.items())
 
 
-def table_sha256(table: pa.Table) -> str:
-    """Identity of a set: hash of the sorted rows, whatever the file they came from and however it was made."""
+def table_from_rows(rows: Iterable[tuple[str, Sequence[str], Sequence[float]]]) -> pa.Table:
+    """Rows from (word, neighbors, distances), the distances empty where they are not known."""
+    words, neighbors, distances = zip(*rows) if (rows := list(rows)) else ((), (), ())
+    listed = pa.ListArray.from_arrays(_cuts(neighbors), string_array([n for row in neighbors for n in row]))
+    numbers = number_array(np.array([d for row in distances for d in row], np.float32))
+    known = pa.ListArray.from_arrays(_cuts(distances), numbers)
+    return pa.Table.from_arrays([string_array(words), listed, known], names=SCHEMA.names).cast(SCHEMA)
+
+
+def _cuts(rows: Sequence[Sequence[object]]) -> pa.Array:
+    """Where each list begins and the last one ends, int32 [len(rows) + 1]."""
+    counts = np.fromiter(map(len, rows), np.int32, len(rows))
+    return number_array(np.concatenate((np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32))))
+
+
+def table_rows(table: pa.Table) -> Iterator[tuple[str, list[str], list[float]]]:
+    """The rows as (word, neighbors, distances); float32 distances as they are, in Python's floats."""
+    return zip(*(table[name].to_pylist() for name in SCHEMA.names))
+
+
+def table_sha256(table: pa.Table, vetoes: Sequence[tuple[str, str]] = ()) -> str:
+    """Identity of a set: hash of the sorted rows and of the vetoes, whatever the file and however it was made.
+
+    Without vetoes there is no recipe in the hash, as before there were any.
+    """
     hasher = ContentHasher([(field.name, type_name(field.type)) for field in SCHEMA])
     for batch in table.to_batches():
         hasher.update(batch)
-    return hasher.hexdigest(format=FORMAT)
+    return hasher.hexdigest(format=FORMAT, recipe={"vetoes": [list(pair) for pair in vetoes]} if vetoes else None)
 
 
 def table_statistics(table: pa.Table) -> dict[str, int]:
@@ -98,4 +117,6 @@ def checked_table(table: pa.Table, name: str) -> pa.Table:
     if pc.any(odd).as_py():
         word = words[pc.index(odd, True).as_py()].as_py()
         raise refuse(f"other counts of neighbors and distances for {word!r}", "Give one distance a neighbor, or none")
+    if pc.any(pc.invert(pc.is_finite(pc.list_flatten(table["distance"])))).as_py():
+        raise refuse("a distance that is not finite", "Give one distance a neighbor, or none")
     return table

@@ -1,0 +1,276 @@
+"""`xlt-augment synonyms build`."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xlt_augment.cli.options import Help
+from xlt_augment.cli.synonyms import check_target
+
+if TYPE_CHECKING:
+    from xlt_augment.counterfit.build import Built, SynonymRecipe
+    from xlt_augment.counterfit.constraints import PairList
+
+_EXAMPLES = """Examples:
+xlt-augment synonyms build --vectors vectors.txt.gz --synonym-pairs ppdb.txt --antonym-pairs antonyms.txt --out english.arrow
+xlt-augment synonyms build --vectors vectors.txt.gz --wordnet --agreement --evaluate SimLex-999.txt
+xlt-augment synonyms build --vectors glove.6B.zip --member glove.6B.300d.txt --wordnet --limit 50000
+xlt-augment synonyms build --vectors russian.txt --language ru --synonym-pairs russian-synonyms.txt"""
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _path(*names: str, **more: Any) -> Decorator:
+    return click.option(*names, type=click.Path(), **more)
+
+
+def _number(name: str, default: float, help: str) -> Decorator:
+    return click.option(name, type=float, default=default, show_default=True, help=help)
+
+
+def _drop(name: str, default: bool, help: str) -> Decorator:
+    return click.option(f"--drop-{name}/--keep-{name}", default=default, show_default=True, help=help)
+
+
+def _together(*decorators: Decorator) -> Decorator:
+    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorate in reversed(decorators):
+            function = decorate(function)
+        return function
+
+    return apply
+
+
+_vector_options = _together(
+    _path("--vectors", required=True, help="Word vectors: GloVe text, word2vec text or binary; also .gz, .bz2, .zst, .zip."),
+    click.option(
+        "--format",
+        type=click.Choice(["auto", "glove", "word2vec", "word2vec-bin"]),
+        default="auto",
+        show_default=True,
+        help="Format of the vectors.",
+    ),
+    click.option("--member", metavar="NAME", help="Which file of a .zip with several."),
+    _path("--vocabulary", help="Take only the words of this file, one a line."),
+    click.option("--limit", type=click.IntRange(1), help="Read only the first rows."),
+    click.option(
+        "--lower",
+        is_flag=True,
+        help="Put all words in lower case. Of spellings that fall together, the one in lower case stays, else the first.",
+    ),
+)
+_constraint_options = _together(
+    _path("--synonym-pairs", multiple=True, help="File with two synonyms a line. Repeatable."),
+    _path("--antonym-pairs", multiple=True, help="File with two antonyms a line. Repeatable."),
+    click.option("--wordnet", is_flag=True, help="Take pairs, lemmas and parts of speech from WordNet (English)."),
+    _path("--wordnet-dir", help="Folder of the WordNet database; implies --wordnet."),
+    click.option(
+        "--senses", type=click.IntRange(1), default=2, show_default=True, help="Most frequent senses of a word that give pairs."
+    ),
+    _number("--share", 0.0, "Least share of a sense in the tagged occurrences of a word, for WordNet's pairs."),
+    click.option("--inflect/--no-inflect", default=True, show_default=True, help="WordNet's pairs also for inflected forms."),
+)
+_fit_options = _together(
+    _number("--delta", 1.0, "Cosine distance that antonyms are pushed to."),
+    _number("--gamma", 0.0, "Cosine distance that synonyms are pulled to."),
+    _number("--rho", 0.2, "Pairs nearer than this keep their distance."),
+    _number("--k1", 0.1, "Weight of antonym repel."),
+    _number("--k2", 0.1, "Weight of synonym attract."),
+    _number("--k3", 0.1, "Weight of vector-space preservation."),
+    click.option("--steps", type=click.IntRange(0), default=20, show_default=True, help="Steps of counter-fitting."),
+)
+_neighbor_options = _together(
+    click.option("--k", type=click.IntRange(1), default=8, show_default=True, help="Most neighbors of a word."),
+    _number("--threshold", 0.2, "Greatest distance of a neighbor."),
+    click.option(
+        "--metric", type=click.Choice(["cosine", "euclidean"]), default="cosine", show_default=True, help="Which distance."
+    ),
+    click.option("--candidates", type=click.IntRange(1), help="Nearest words that the pair filters see.  [default: 4 k]"),
+    click.option("--one-word/--any-token", default=True, show_default=True, help="Only entries that are one word."),
+    click.option(
+        "--max-rank", type=click.IntRange(0), default=50_000, show_default=True, help="Only so many first rows; 0: all."
+    ),
+    _drop("numbers", True, "Digits, and the language's words for numbers, days and months."),
+    _drop("function-words", True, "The language's function words."),
+    _path("--function-word-list", help="A file of function words, for a language without a list of ours or in its place."),
+    _drop("foreign", True, "Words in another script, single letters, and what WordNet or --word-list does not know."),
+    _path("--word-list", help="A file with all words of the language, for --drop-foreign."),
+    _drop("antonyms", True, "Pairs of antonyms, and of their inflected forms."),
+    _drop("same-lemma", True, "Pairs of forms of one lemma."),
+    click.option(
+        "--agreement/--no-agreement",
+        default=False,
+        show_default=True,
+        help="Only neighbors that can stand in each usual part of speech and form of the word (with WordNet).",
+    ),
+    click.option("--mutual/--one-way", default=False, show_default=True, help="Only pairs that are neighbors of each other."),
+)
+
+
+@click.command("build", cls=Help, epilog=_EXAMPLES)
+@_vector_options
+@_constraint_options
+@_fit_options
+@_neighbor_options
+@click.option("--language", default="en", show_default=True, help="Language of the vectors (ISO 639-1), recorded.")
+@_path("--evaluate", multiple=True, help="Word similarities (SimLex-999, WordSim-353) to judge the vectors by. Repeatable.")
+@_path("--save-vectors", help="Also write the counter-fitted vectors: .txt, .txt.gz or .bin.")
+@_path("--out", help="Synonym set to write.  [default: here, named after vectors and hash]")
+@click.option("--overwrite", is_flag=True, help="Replace files of these names.")
+@click.option("--num-proc", type=click.IntRange(1), help="Threads; the result does not depend on it.  [default: all cores]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def build_set(**options: Any) -> None:
+    """Make a synonym set: vectors are counter-fitted to pairs of synonyms and antonyms, near words searched and filtered.
+
+    docs/synonyms.md explains each option.
+    """
+    from xlt_augment.counterfit.build import build_synonyms
+    from xlt_augment.counterfit.lexicon import lexicon
+    from xlt_augment.counterfit.wordnet import WordNet
+    from xlt_augment.vectors.read import read_vectors
+
+    start = time.perf_counter()
+    _check_outputs(options)
+    recipe = _recipe(options)
+    wordnet = WordNet.open(options["wordnet_dir"]) if options["wordnet"] or options["wordnet_dir"] else None
+    pairs = _pairs(options)
+    known = lexicon(options["language"], wordnet, function_words=options["function_word_list"], words=options["word_list"])
+    with _Shown() as shown, _threads(options["num_proc"]):
+        shown.stage("reading vectors")
+        vectors = read_vectors(
+            options["vectors"], format=options["format"], member=options["member"], vocabulary=options["vocabulary"],
+            limit=options["limit"], lower=options["lower"],
+        )  # fmt: skip
+        built = build_synonyms(
+            vectors, known, synonyms=pairs[0], antonyms=pairs[1], wordnet=wordnet, recipe=recipe, ratings=options["evaluate"],
+            threads=options["num_proc"], steps=shown,
+        )  # fmt: skip
+    _report(built, options, _write(built, options), time.perf_counter() - start)
+
+
+def _check_outputs(options: dict[str, Any]) -> None:
+    """Everything that could go wrong with the targets, before the work."""
+    if options["out"]:
+        check_target(options["out"], ".arrow", options["overwrite"])
+    if options["save_vectors"]:
+        check_target(options["save_vectors"], (".txt", ".txt.gz", ".bin"), options["overwrite"])
+
+
+def _recipe(options: dict[str, Any]) -> "SynonymRecipe":
+    from xlt_augment.counterfit.build import SynonymRecipe
+    from xlt_augment.counterfit.filters import Filters
+    from xlt_augment.counterfit.fit import CounterFit
+    from xlt_augment.counterfit.neighbors import Neighborhood
+
+    def chosen(names: str) -> dict[str, Any]:
+        return {name: options[name] for name in names.split()}
+
+    dropped = {name: options[f"drop_{name}"] for name in ("numbers", "function_words", "foreign", "antonyms", "same_lemma")}
+    return SynonymRecipe(
+        counter_fit=CounterFit(**chosen("delta gamma rho k1 k2 k3 steps")),
+        neighbors=Neighborhood(**chosen("k threshold metric candidates")),
+        filters=Filters(**chosen("one_word agreement mutual"), **dropped, max_rank=options["max_rank"] or None),
+        **chosen("language senses share inflect"),
+    )
+
+
+def _pairs(options: dict[str, Any]) -> tuple[list["PairList"], list["PairList"]]:
+    from xlt_augment.counterfit.constraints import read_pairs
+
+    def read(paths: Sequence[str]) -> list["PairList"]:
+        return [read_pairs(path, lower=options["lower"]) for path in paths]
+
+    pairs = read(options["synonym_pairs"]), read(options["antonym_pairs"])
+    if not any(pairs) and not (options["wordnet"] or options["wordnet_dir"]):
+        click.echo("note: no pairs given: these are the neighbors of the vectors as they are, antonyms among them", err=True)
+    return pairs
+
+
+def _write(built: "Built", options: dict[str, Any]) -> Path:
+    """Write what was built. Without --out, a file of the default name is taken as it is when it holds this very set."""
+    from xlt_augment.synonyms.synonym_set import SynonymSet
+
+    if options["save_vectors"]:
+        built.vectors.save(options["save_vectors"])
+    stem = Path(options["vectors"]).name.split(".")[0] or "synonyms"
+    target = Path(options["out"] or f"{stem}-{built.synonyms.sha256[:8]}.arrow")
+    if not options["out"] and target.exists() and not options["overwrite"]:
+        if SynonymSet.load(target).sha256 == built.synonyms.sha256:
+            click.echo(f"note: {target} is there already, and it is this very set", err=True)
+            return target
+        check_target(str(target), ".arrow", False)
+    built.synonyms.save(target)
+    return target
+
+
+def _report(built: "Built", options: dict[str, Any], target: Path, seconds: float) -> None:
+    """The result, for people or as JSON."""
+    made, synonyms = built.synonyms.made, built.synonyms
+    if options["as_json"]:
+        facts = {"path": str(target), "sha256": synonyms.sha256, "seconds": round(seconds, 3), **synonyms.statistics()}
+        click.echo(json.dumps(facts | {"made": made}, ensure_ascii=False, indent=2))
+        return
+    counts, apart, used = made["filters"]["counts"], made["pairs_with_cosine_above_half"], made["constraints"]
+    first, last = built.terms[0], built.terms[-1]
+    lines = [
+        ("set", f"{target}: {len(synonyms):,} words, {synonyms.statistics()['pairs']:,} pairs, sha256 {synonyms.sha256}"),
+        ("vectors", f"{made['vectors']['name']}: {len(built.vectors.words):,} words x {built.vectors.matrix.shape[1]}"),
+        ("pairs", f"{used['synonyms_used']:,} of synonyms, {used['antonyms_used']:,} of antonyms, with vectors for both words"),
+        ("fitted", f"AR {first.ar:,.1f} -> {last.ar:,.1f}, SA {first.sa:,.1f} -> {last.sa:,.1f}, VSP 0 -> {last.vsp:,.1f}"),
+        ("antonyms", f"with a cosine above 0.5: {_share(apart, 'antonyms')}"),
+        ("synonyms", f"with a cosine above 0.5: {_share(apart, 'synonyms')}"),
+        ("removed", _removed(counts["words"]["removed"]) + " words"),
+        ("", _removed(counts["pairs"]["removed"]) + f" of {counts['pairs']['near']:,} near pairs"),
+    ]
+    for name, after in made["similarity_after"].items():
+        before = made["similarity_before"][name]
+        pairs = f"{after['pairs']:,} pairs, {after['missing']:,} without vectors"
+        lines.append(("ratings", f"{name}: Spearman's rho {before['rho']} -> {after['rho']} ({pairs})"))
+    lines += [("time", f"{seconds:.1f} s"), ("next", f"xlt-augment build train.tsv --synonyms {target}")]
+    for head, text in lines:
+        click.echo(f"{head:<10}{text}")
+
+
+def _share(apart: dict[str, Any], kind: str) -> str:
+    before, after = apart[f"{kind}_before"], apart[f"{kind}_after"]
+    return "no pair" if before is None else f"{before:.1%} before, {after:.1%} after"
+
+
+def _removed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "none"
+
+
+class _Shown:
+    """Progress on a terminal, on standard error: the stage, and the terms of each step of counter-fitting."""
+
+    def __init__(self) -> None:
+        self.visible = sys.stderr.isatty()
+
+    def __enter__(self) -> "_Shown":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.visible:
+            click.echo("\r\033[K", err=True, nl=False)
+
+    def stage(self, name: str) -> None:
+        """Say what is being done."""
+        if self.visible:
+            click.echo(f"\r\033[K{name} ...", err=True, nl=False)
+
+    def fitted(self, terms: Any) -> None:
+        """The terms of a step."""
+        line = f"step {terms.step:>3}  AR {terms.ar:.3f}  SA {terms.sa:.3f}  VSP {terms.vsp:.3f}  total {terms.total:.3f}"
+        click.echo(f"\r\033[K{line}" if self.visible else line, err=True)
+
+
+def _threads(count: int | None) -> Any:
+    """Hold BLAS to so many threads too."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=count)

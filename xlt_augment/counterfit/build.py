@@ -1,0 +1,129 @@
+"""Vectors and constraints in, a synonym set out: the recipe of it all."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from xlt_augment.counterfit.constraints import Constraints, PairList, resolve
+from xlt_augment.counterfit.filters import Filters, Relations, Vocabulary
+from xlt_augment.counterfit.fit import CounterFit, Fitted, Terms, counter_fit
+from xlt_augment.counterfit.lexicon import Lexicon
+from xlt_augment.counterfit.neighbors import Neighborhood, Neighbors, find_neighbors
+from xlt_augment.counterfit.wordnet import WordNet
+from xlt_augment.synonyms.synonym_set import SynonymSet
+from xlt_augment.synonyms.table import table_from_rows
+from xlt_augment.vectors.similarity import evaluate, read_ratings
+from xlt_augment.vectors.word_vectors import WordVectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynonymRecipe:
+    """Settings of a synonym set. `senses` and `inflect` say which pairs WordNet gives: of the most frequent senses of a word,
+    and of the inflected forms too. `language`: ISO 639-1, recorded, and the key to stemmer and word lists."""
+
+    language: str = "en"
+    senses: int = 2
+    share: float = 0.0
+    inflect: bool = True
+    counter_fit: CounterFit = field(default_factory=CounterFit)
+    neighbors: Neighborhood = field(default_factory=Neighborhood)
+    filters: Filters = field(default_factory=Filters)
+
+
+class Steps(Protocol):
+    """What `build_synonyms` tells about its progress."""
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+
+    def fitted(self, terms: Terms) -> None:
+        """The terms before a step of counter-fitting, or after the last."""
+
+
+class Built(NamedTuple):
+    """The set, the counter-fitted vectors, and the terms of each step."""
+
+    synonyms: SynonymSet
+    vectors: WordVectors
+    terms: tuple[Terms, ...]
+
+
+def build_synonyms(
+    vectors: WordVectors,
+    known: Lexicon,
+    *,
+    synonyms: Sequence[PairList] = (),
+    antonyms: Sequence[PairList] = (),
+    wordnet: WordNet | None = None,
+    recipe: SynonymRecipe | None = None,
+    ratings: Sequence[str | Path] = (),
+    threads: int | None = None,
+    name: str = "synonyms",
+    steps: Steps | None = None,
+) -> Built:
+    """A synonym set from vectors and pairs; the same for any number of threads.
+
+    `ratings` are files of word similarities that the vectors are judged by before and after. Raises ConstraintError,
+    VectorError, UsageError or SynonymError, each before anything is written.
+    """
+    recipe = recipe or SynonymRecipe()
+    stage, fitted_step = (steps.stage, steps.fitted) if steps else (_silent, _silent)
+    recipe.filters.check(known)
+    judges = {Path(path).name: read_ratings(path) for path in ratings}
+    if wordnet:
+        stage("pairs of WordNet")
+        more = wordnet.pair_lists(vectors.words, senses=recipe.senses, share=recipe.share, inflect=recipe.inflect)
+        synonyms, antonyms = [*synonyms, more[0]], [*antonyms, more[1]]
+    constraints = resolve(vectors.index, synonyms, antonyms)
+    stage("counter-fitting")
+    fitted = counter_fit(
+        vectors.matrix, constraints.synonyms, constraints.antonyms, recipe.counter_fit,
+        threads=threads, progress=fitted_step,
+    )  # fmt: skip
+    stage("neighbors")
+    vocabulary = Vocabulary(vectors.words, vectors.ranks, known, recipe.filters.max_rank)
+    relations = Relations.of(known, [pair for source in antonyms for pair in source.pairs])
+    found = find_neighbors(fitted.matrix, vocabulary, relations, recipe.neighbors, recipe.filters)
+    made = _made(vectors, known, constraints, fitted, found, recipe)
+    for when, matrix in (("before", vectors.matrix), ("after", fitted.matrix)):
+        made[f"similarity_{when}"] = {name: evaluate(vectors, judge, matrix) for name, judge in judges.items()}
+    rows = [(word, [n for n, _ in row], [d for _, d in row]) for word, row in found.rows.items()]
+    fitted_vectors = WordVectors(vectors.words, fitted.matrix, vectors.ranks, vectors.made | {"counter_fitted": True})
+    return Built(SynonymSet(table_from_rows(rows), name, made), fitted_vectors, fitted.terms)
+
+
+def _silent(_: object) -> None:
+    """Nobody listens."""
+
+
+def _made(
+    vectors: WordVectors, known: Lexicon, constraints: Constraints, fitted: Fitted, found: Neighbors, recipe: SynonymRecipe
+) -> dict[str, Any]:
+    settings = asdict(recipe)
+    return {
+        "command": "build",
+        "language": recipe.language,
+        "vectors": vectors.made,
+        "constraints": constraints.made | {"inflect": recipe.inflect, "senses": recipe.senses, "share": recipe.share},
+        "counter_fit": settings["counter_fit"]
+        | {"vsp_pairs": fitted.vsp_pairs, "terms": [terms._asdict() for terms in fitted.terms]},
+        "pairs_with_cosine_above_half": _apart(vectors.matrix, fitted.matrix, constraints),
+        "neighbors": settings["neighbors"],
+        "filters": settings["filters"] | {"lexicon": known.made, "counts": found.counts},
+        "software": {package: version(package) for package in ("xlt", "numpy", "numba", "gensim", "nltk")},
+    }
+
+
+def _apart(before: np.ndarray, after: np.ndarray, constraints: Constraints) -> dict[str, Any]:
+    """Share of the constraint pairs with a cosine above 0.5, before and after."""
+    shares: dict[str, Any] = {}
+    for kind, pairs in (("antonyms", constraints.antonyms), ("synonyms", constraints.synonyms)):
+        for when, matrix in (("before", before), ("after", after)):
+            a, b = matrix[pairs[:, 0]].astype(float), matrix[pairs[:, 1]].astype(float)
+            cosines = (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1))
+            shares[f"{kind}_{when}"] = round(float((cosines > 0.5).mean()), 4) if len(pairs) else None
+    return shares

@@ -1,0 +1,106 @@
+"""A team's pairs of words never to use for one another: checked, read from text, found in a set and taken out of it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xlt_augment.arrays import string_array
+from xlt_augment.errors import SynonymError
+from xlt_augment.synonyms.table import table_from_rows, table_rows
+
+Pair: TypeAlias = tuple[str, str]
+
+
+def checked_pair(pair: object, where: str) -> Pair:
+    """Two words in sorted order, as a pair has no direction. `where` names their origin. Raises SynonymError."""
+
+    def refuse(found: str, remedy: str) -> SynonymError:
+        expected = "a pair of two different words"
+        return SynonymError(f"reading the vetoes of {where}", found=found, expected=expected, remedy=remedy)
+
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(word, str) for word in pair):
+        raise refuse(f"{str(pair)[:60]!r}", "Give two words, for example good and bad")
+    first, second = pair
+    if bad := next((word for word in pair if not word or any(c in word for c in "\t\n\r\0")), None):
+        raise refuse(f"the word {bad!r}", "Remove the line break, tab or NUL in it")
+    if not first or not second:
+        raise refuse("an empty word", "Give two words, for example good and bad")
+    if first == second:
+        raise refuse(f"{first!r} twice", "Give two words, for example good and bad")
+    try:
+        (first + second).encode()
+    except UnicodeEncodeError:
+        raise refuse(f"half of a surrogate pair in {first + second!r}", "Repair that word") from None
+    return min(first, second), max(first, second)
+
+
+def checked_vetoes(pairs: Iterable[object], where: str) -> tuple[Pair, ...]:
+    """Distinct pairs in sorted order, each pair sorted too. Raises SynonymError."""
+    return tuple(sorted({checked_pair(pair, where) for pair in pairs}))
+
+
+def read_pairs(path: str | Path) -> list[Pair]:
+    """The pairs of a UTF-8 text file: one a line, its words parted by a tab or white space; `#` opens a comment line.
+
+    Raises SynonymError, with file and line, for a line that is no pair, and for a file without any.
+    """
+
+    def refuse(where: str, found: str, expected: str, remedy: str) -> SynonymError:
+        return SynonymError(f"reading the vetoes of {where}", found=found, expected=expected, remedy=remedy)
+
+    try:
+        lines = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    except OSError as error:
+        raise refuse(str(path), str(error.strerror or error), "a text file with a pair a line", "Check its name") from error
+    pairs = []
+    for number, line in enumerate(lines, 1):
+        where = f"{path}:{number}"
+        try:
+            text = line.decode().strip()
+        except UnicodeDecodeError as error:
+            raise refuse(where, f"the byte 0x{line[error.start]:02x}", "UTF-8", "Save the file as UTF-8") from error
+        if text and not text.startswith("#"):
+            words = [word.strip() for word in text.split("\t")] if "\t" in text else text.split()
+            if len(words) != 2:
+                raise refuse(where, f"{text[:60]!r}", "two words, parted by a tab or white space", "Put one pair on each line")
+            pairs.append(checked_pair(words, where))
+    if not pairs:
+        raise refuse(str(path), "no pair at all", "at least one line with two words", "Put one pair on each line")
+    return pairs
+
+
+def partners(vetoes: Iterable[Pair]) -> dict[str, set[str]]:
+    """word -> the words that may not be its neighbors, in both directions."""
+    found: dict[str, set[str]] = {}
+    for first, second in vetoes:
+        found.setdefault(first, set()).add(second)
+        found.setdefault(second, set()).add(first)
+    return found
+
+
+def occurring(table: pa.Table, vetoes: Iterable[Pair]) -> list[Pair]:
+    """Those of the pairs that the rows hold in either direction, sorted."""
+    forbidden = partners(vetoes)
+    found = set()
+    for word, neighbors, _ in table_rows(table.filter(_touched(table, list(forbidden)))):
+        found |= {(min(word, n), max(word, n)) for n in neighbors if n in forbidden[word]}
+    return sorted(found)
+
+
+def without_pairs(table: pa.Table, vetoes: Iterable[Pair]) -> pa.Table:
+    """The rows without these pairs in either direction, in another order; a word that loses all its neighbors stays."""
+    forbidden = partners(vetoes)
+    touched = _touched(table, list(forbidden))
+    rows = []
+    for word, neighbors, distances in table_rows(table.filter(touched)):
+        kept = [k for k, n in enumerate(neighbors) if n not in forbidden[word]]
+        rows.append((word, [neighbors[k] for k in kept], [distances[k] for k in kept] if distances else []))
+    return pa.concat_tables([table.filter(pc.invert(touched)), table_from_rows(rows)])
+
+
+def _touched(table: pa.Table, words: Sequence[str]) -> pa.ChunkedArray:
+    """Mask of the rows of these words."""
+    return pc.is_in(table["word"], value_set=string_array(words))
