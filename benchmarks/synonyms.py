@@ -14,7 +14,8 @@ taking turns:
   many threads (k + 1 neighbors, for each word finds itself); how many neighbor lists agree;
 - the peak memory of a fresh process that loads the matrix and searches.
 
-Prints tables and writes benchmarks/results/synonyms.json. Times are of one machine and one moment: read the ratios.
+Prints tables and writes benchmarks/results/synonyms.json. Times are of one machine and one moment: read the ratios. CPU seconds
+are those of all threads, waiting ones included; with one thread they tell the work where others use the machine too.
 """
 
 import argparse
@@ -26,7 +27,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -37,96 +37,30 @@ from typing import Any
 import faiss
 import numpy as np
 import reference_counterfit as reference
+from synonym_data import constraints_of, cosines, topics_of, vectors
 from threadpoolctl import threadpool_limits
 
 from xlt_augment.counterfit import fit
-from xlt_augment.counterfit.constraints import Constraints, PairList, read_pairs, resolve
+from xlt_augment.counterfit.constraints import Constraints
 from xlt_augment.counterfit.search import close_pairs, nearest
 
 HERE = Path(__file__).resolve().parent
 K, MB, FAISS = 8, 1e6, "faiss IndexFlatIP"
 LIMITS = {"within 0.4": 0.4, "no limit": 2.0}
 LIBRARIES = ("xlt", "numpy", "numba", "faiss-cpu", "threadpoolctl")
-REAL_FILES = (18_525, 16_101, 6_525)  # words, synonyms, antonyms of the files that random pairs stand in for
-TOPIC, IN_REAL, THEME = 60, 15, 10  # words a topic, those of them that have constraints; topics a theme
-NEARNESS = (0.68, 0.96)  # of a word to its topic: the product of two is about their cosine
 Jobs = dict[str, Callable[[], Any]]
+Seconds = dict[str, list[tuple[float, float]]]  # of the clock, and of the processors
 
 
-def constraints_of(folder: Path, seed: int) -> tuple[Constraints, int, str]:
-    """Pairs, the number of words in them, and where they come from."""
-    files = {kind: sorted(folder.glob(f"*{kind}.txt")) for kind in ("synonyms", "antonyms")}
-    if all(files.values()):
-        lists = {kind: [read_pairs(path) for path in paths] for kind, paths in files.items()}
-        words = dict.fromkeys(w for group in lists.values() for found in group for pair in found.pairs for w in pair)
-        index = {word: row for row, word in enumerate(words)}
-        source = ", ".join(path.name for paths in files.values() for path in paths)
-        return resolve(index, lists["synonyms"], lists["antonyms"]), len(index), source
-    chance, (count, *sizes) = np.random.default_rng(seed), REAL_FILES
-    made = []
-    for size in sizes:  # of words that stand near one another, so that pairs share topics
-        a = chance.integers(0, count, size)
-        ends = np.stack((a, (a + chance.integers(1, IN_REAL, size)) % count), axis=1).astype(str)
-        made.append(PairList([(x, y) for x, y in ends.tolist()], {}))
-    pairs = resolve({str(row): row for row in range(count)}, made[:1], made[1:])
-    return pairs, count, f"random pairs, for {folder} has no constraint files"
-
-
-def topics_of(words: int, constrained: int, pairs: np.ndarray) -> np.ndarray:
-    """A topic for each word, int64 [V]: constrained words go along their pairs, the others are dealt out."""
-    beside = defaultdict(list)
-    for a, b in pairs.tolist():
-        beside[a].append(b)
-        beside[b].append(a)
-    order: list[int] = []
-    seen = np.zeros(constrained, bool)
-    for start in range(constrained):
-        queue = deque([start])
-        while queue:
-            word = queue.popleft()
-            if not seen[word]:
-                seen[word] = True
-                order.append(word)
-                # A full topic ends the walk; who is left over starts another.
-                queue = deque() if len(order) % IN_REAL == 0 else queue + deque(beside[word])
-    topics = np.empty(words, np.int64)
-    topics[order] = np.arange(constrained) // IN_REAL
-    topics[constrained:] = np.arange(words - constrained) % max(words // TOPIC, 1)
-    return topics
-
-
-def vectors(topics: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Rows of norm 1, float32 [V, D]: a direction that all share, a theme, a topic, noise."""
-    chance = np.random.default_rng(seed)
-
-    def directions(count: int) -> np.ndarray:
-        rows = chance.standard_normal((count, size), np.float32)
-        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
-
-    count = int(topics.max()) + 1
-    centres = np.sqrt(0.1) * directions(1) + np.sqrt(0.3) * directions(count)[np.arange(count) // THEME]
-    centres += np.sqrt(0.6) * directions(count)
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    near = chance.uniform(*NEARNESS, (len(topics), 1)).astype(np.float32)
-    rows = near * centres[topics] + np.sqrt(1 - near * near) * directions(len(topics))
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
-
-
-def cosines(matrix: np.ndarray, pairs: np.ndarray) -> list[float]:
-    """Mean, and the quartiles, of the cosines of pairs of unit rows."""
-    found = (matrix[pairs[:, 0]] * matrix[pairs[:, 1]]).sum(1)
-    return [round(float(value), 3) for value in (found.mean(), *np.percentile(found, (25, 50, 75)))]
-
-
-def rounds(jobs: Jobs, runs: int, *, first: bool = True) -> tuple[dict[str, list[float]], dict[str, Any]]:
+def rounds(jobs: Jobs, runs: int, *, first: bool = True) -> tuple[Seconds, dict[str, Any]]:
     """Seconds of every job in every round, and what each gave last; the jobs take turns. `first`: once before, to warm up."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    seconds: Seconds = {name: [] for name in jobs}
     given = {name: work() for name, work in jobs.items()} if first else {}
     for _ in range(runs):
         for name, work in jobs.items():
-            start = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             given[name] = work()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append((time.perf_counter() - wall, time.process_time() - cpu))
     return seconds, given
 
 
@@ -183,7 +117,7 @@ def whole_job(matrix: np.ndarray, pairs: Constraints, steps: int, threads: list[
     fitted, whole = given[next(iter(jobs))], given["plain Python"]
     facts = {
         "plain": {"to_first_step_s": round(whole.search_s, 2), "steps_s": [round(s, 2) for s in whole.step_s]},
-        **{name: dict(zip(("to_first_step_s", "steps_s"), parts(clock[n]))) for name, n in names(threads).items()},
+        **{name: parts(clock[n]) for name, n in names(threads).items()},
         "difference": float(np.abs(whole.matrix - fitted).max()),
         "same_with_every_thread_count": all(np.array_equal(fitted, given[name]) for name in jobs),
     }
@@ -191,10 +125,10 @@ def whole_job(matrix: np.ndarray, pairs: Constraints, steps: int, threads: list[
     return table(f"VSP pairs and {steps} steps", seconds, "plain Python"), facts, fitted
 
 
-def parts(clock: list[float]) -> tuple[float, list[float]]:
+def parts(clock: list[float]) -> dict[str, Any]:
     """Seconds to the first step, if that takes as long as the second, and of the steps; the last reading is of terms alone."""
     steps = np.diff(clock)[1:-1].round(3).tolist()
-    return round(clock[1] - clock[0] - (steps[0] if steps else 0), 2), steps
+    return {"to_first_step_s": round(clock[1] - clock[0] - (steps or [0])[0], 2), "steps_s": steps}
 
 
 def search(kind: str, matrix: np.ndarray, limit: float) -> list[np.ndarray]:
@@ -245,18 +179,19 @@ def peaks(matrix: np.ndarray, threads: int) -> list[dict[str, Any]]:
             done = subprocess.run(command, env=os.environ | counts, capture_output=True, text=True, check=True)
             peak = int(done.stdout.split("VmHWM:")[1].split()[0]) * 1024 / MB
             lines.append({"what": "peak memory", "who": name, "MB": round(peak, 1)})
-            print(f"{'peak memory':<26}{name:<24}{peak:>10.1f} MB", flush=True)
+            print(f"{'peak memory':<26}{name:<20}{peak:>9.1f} MB", flush=True)
     return lines
 
 
-def table(what: str, seconds: dict[str, list[float]], yardstick: str) -> list[dict[str, Any]]:
+def table(what: str, seconds: Seconds, yardstick: str) -> list[dict[str, Any]]:
     """Medians, and medians of yardstick / job by rounds; printed."""
     lines = []
     for name, values in seconds.items():
-        ratio = statistics.median(b / v for b, v in zip(seconds[yardstick], values))
-        middle = statistics.median(values)
-        lines.append({"what": what, "who": name, "seconds": round(middle, 3), "ratio": round(ratio, 2)})
-        print(f"{what:<26}{name:<24}{middle:>10.3f} s{ratio:>9.2f}x", flush=True)
+        wall, cpu = (statistics.median(kind) for kind in zip(*values))
+        ratios = (statistics.median(b[k] / v[k] for b, v in zip(seconds[yardstick], values)) for k in (0, 1))
+        numbers = [round(number, 3) for number in (wall, cpu, *ratios)]
+        lines.append({"what": what, "who": name} | dict(zip(("seconds", "cpu_seconds", "ratio", "cpu_ratio"), numbers)))
+        print("{:<26}{:<20}{:>9.3f} s{:>9.3f} s CPU{:>8.2f}x{:>8.2f}x CPU".format(what, name, *numbers), flush=True)
     return lines
 
 
@@ -294,11 +229,9 @@ def main() -> None:
 def write(facts: dict[str, Any]) -> None:
     """Add machine, versions and commit, and write all as JSON."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
-    facts |= {
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "commit": commit.stdout.strip(),
-    }
+    facts["machine"] = {"cpu": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()}
+    facts["versions"] = {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    facts["commit"] = commit.stdout.strip()
     target = HERE / "results" / "synonyms.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(facts, indent=2) + "\n")

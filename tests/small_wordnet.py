@@ -12,8 +12,7 @@ FILES = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
 _LEXICOGRAPHER = {"n": 6, "v": 38, "a": 0, "s": 0, "r": 2}  # noun.artifact, verb.motion, adj.all, adv.all
 _NUMBER = {"n": 1, "v": 2, "a": 3, "r": 4, "s": 5}
 _HEADER = (
-    "  1 Made by the tests, in the format of WordNet 3.0 Copyright nobody  \n"
-    "  2 Lines such as these begin with a space  \n"
+    "  1 Made by the tests, in the format of WordNet 3.0 Copyright nobody  \n  2 Lines such as these begin with a space  \n"
 )
 
 

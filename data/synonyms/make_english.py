@@ -4,6 +4,7 @@
    their mean and two strongest directions, which carry frequency rather than meaning, are taken off (Mu and Viswanath 2018,
    all-but-the-top). One thread and one seed; the bits still depend on the processor's BLAS.
 2. `xlt-augment synonyms build` with WordNet's pairs, as SETTINGS say.
+3. `xlt-augment synonyms veto` with the pairs of vetoes-en.txt, which reading the pairs of frequent words has brought to light.
 """
 
 import argparse
@@ -19,9 +20,9 @@ from xlt_augment.vectors.word_vectors import WordVectors
 from xlt_augment.words.split import split_text
 
 HERE = Path(__file__).resolve().parent
-# Read on samples of sentences: one sense that makes up a third of a word's uses, and distances that only counter-fitting
-# reaches; words rarer than the 40,000th have vectors that tell too little.
-SETTINGS = "--wordnet --senses 1 --share 0.3 --rho 0.1 --threshold 0.02 --agreement --max-rank 40000".split()
+# Chosen by reading samples of real sentences: one sense that makes up a large share of a word's uses, distances that only
+# counter-fitting reaches, and no neighbor that is far rarer than its word.
+SETTINGS = "--wordnet --senses 1 --share 0.4 --rho 0.1 --threshold 0.005 --agreement --rarity 8 --max-rank 70000".split()
 
 
 def sentences(wordnet: WordNet) -> list[list[str]]:
@@ -31,7 +32,8 @@ def sentences(wordnet: WordNet) -> list[list[str]]:
 
 def train(texts: list[list[str]]) -> WordVectors:
     """Skip-gram vectors, without what all of them share."""
-    model = Word2Vec(texts, vector_size=100, window=8, sg=1, negative=10, epochs=10, min_count=3, sample=1e-4, seed=1, workers=1)
+    settings = {"vector_size": 100, "window": 8, "sg": 1, "negative": 10, "epochs": 10, "min_count": 1, "sample": 1e-4}
+    model = Word2Vec(texts, **settings, seed=1, workers=1)
     vectors = WordVectors.from_keyed_vectors(model.wv, name="wordnet-glosses")
     centred = vectors.matrix.astype(np.float64)
     centred -= centred.mean(0)
@@ -44,11 +46,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--vectors", type=Path, default=Path("build/wordnet-glosses.txt"), help="where the vectors are written")
     parser.add_argument("--out", type=Path, default=HERE / "english-wordnet.arrow")
+    parser.add_argument("--keep-vectors", action="store_true", help="take the vectors that are there, do not train again")
     options = parser.parse_args()
     options.vectors.parent.mkdir(parents=True, exist_ok=True)
-    train(sentences(WordNet.open())).save(options.vectors)
-    command = [sys.executable, "-m", "xlt_augment", "synonyms", "build", "--vectors", str(options.vectors)]
-    subprocess.run([*command, *SETTINGS, "--out", str(options.out), "--overwrite"], check=True)
+    if not options.keep_vectors:
+        train(sentences(WordNet.open())).save(options.vectors)
+    command = [sys.executable, "-m", "xlt_augment", "synonyms"]
+    target = ["--out", str(options.out), "--overwrite"]
+    subprocess.run([*command, "build", "--vectors", str(options.vectors), *SETTINGS, *target], check=True)
+    vetoes = ["--pairs", str(HERE / "vetoes-en.txt"), "--overwrite"]
+    subprocess.run([*command, "veto", str(options.out), str(options.out), *vetoes], check=True)
 
 
 if __name__ == "__main__":

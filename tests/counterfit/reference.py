@@ -120,7 +120,6 @@ def neighbors(
     """For each row its k nearest others within the threshold, as (row, distance in millionths); ties go by `order`."""
     rows = matrix.astype(np.float64)
     places = list(range(len(rows)) if order is None else order)
-    limit = round(threshold * 1e6)
     found = []
     for i, row in enumerate(rows):
         if metric == "cosine":
@@ -128,7 +127,7 @@ def neighbors(
             distances = np.maximum(1.0 - cosines, 0.0)
         else:
             distances = np.sqrt(((rows - row) ** 2).sum(axis=1))
-        micros = [round(float(d) * 1e6) for d in distances]
-        near = sorted((micros[j], places[j], j) for j in range(len(rows)) if j != i and micros[j] <= limit)
-        found.append([(j, micro) for micro, _, j in near[:k]])
+        micros = np.rint(distances * 1e6)
+        near = [j for j in np.lexsort((places, micros)).tolist() if j != i and micros[j] <= np.rint(threshold * 1e6)]
+        found.append([(j, int(micros[j])) for j in near[:k]])
     return found

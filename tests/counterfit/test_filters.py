@@ -20,7 +20,7 @@ from xlt_augment.counterfit.wordnet import WordNet
 from xlt_augment.errors import ConstraintError, SynonymError, UsageError, VectorError
 
 BARE = Lexicon(frozenset(), frozenset(), lambda word: frozenset((word,)))
-OFF: dict[str, Any] = dict.fromkeys([*WORD_FILTERS, *PAIR_FILTERS], False) | {"max_rank": None}
+OFF: dict[str, Any] = dict.fromkeys([*WORD_FILTERS, *PAIR_FILTERS], False) | {"max_rank": None, "rarity": None}
 
 
 def words_of(words: list[str], known: Lexicon, max_rank: int | None = None) -> Vocabulary:
@@ -55,12 +55,13 @@ WORD_CASES = {
     "max_rank": ["one two three four five", "one two three"],
     "numbers": ["movie seven Seven seventh monday b2b 1999 ２ letter once", "movie letter"],
     "function_words": ["movie the The by or than nor always better", "movie better"],
-    "foreign": ["movie movies Movie buena хороший movieс went x", "movie movies Movie went"],
+    "foreign": ["movie movies Movie buena хороший movieс went x Paris paris", "movie movies Movie went"],
 }
 PAIR_CASES = {
     "antonyms": (("good", "movie"), ("good", "bad")),
     "same_lemma": (("movie", "film"), ("movie", "movies")),
     "agreement": (("movies", "films"), ("movies", "film")),
+    "rarity": (("movie", "film"), ("movie", "hound")),
 }
 
 
@@ -86,12 +87,13 @@ def test_word_filters_on_odd_vocabularies(name: str, known: Lexicon | None, engl
 
 @pytest.mark.parametrize("name", PAIR_FILTERS)
 def test_pair_filters(name: str, english: Lexicon) -> None:
-    relations = Relations.of(english, [("good", "bad")])
+    words = {"movie": 20, "film": 100, "hound": 101, "qwzzk": 90, "vrrt": 91, "": 92}
+    relations = Relations.of(english, [("good", "bad")], words, 5.0)
     stays, goes = PAIR_CASES[name]
     assert PAIR_FILTERS[name](relations, *stays)
     assert not PAIR_FILTERS[name](relations, *goes)
-    assert not PAIR_FILTERS[name](relations, *reversed(goes))
-    for pair in (("qwzzk", "movie"), ("movie", "qwzzk"), ("qwzzk", "vrrt"), ("", "x")):
+    assert PAIR_FILTERS[name](relations, *reversed(goes)) is (name == "rarity")  # the others look both ways
+    for pair in (("qwzzk", "movie"), ("movie", "qwzzk"), ("qwzzk", "vrrt"), ("", "vrrt")):
         assert PAIR_FILTERS[name](relations, *pair) is (name != "agreement")  # nothing known, nothing agrees
 
 
@@ -220,7 +222,8 @@ def vectors_of(count: int, size: int = 4, seed: int = 1) -> np.ndarray:
 def found_in(words: list[str], matrix: np.ndarray, known: Lexicon, opposites: Any = (), **settings: Any) -> Neighbors:
     filters = Filters(**{name: settings.pop(name) for name in list(settings) if name in {f.name for f in fields(Filters)}})
     vocabulary = words_of(words, known, filters.max_rank)
-    return find_neighbors(matrix, vocabulary, Relations.of(known, opposites), Neighborhood(**settings), filters)
+    relations = Relations.of(known, opposites, {word: rank for rank, word in enumerate(words, 1)}, filters.rarity)
+    return find_neighbors(matrix, vocabulary, relations, Neighborhood(**settings), filters)
 
 
 def check_counts(found: Neighbors) -> None:
@@ -243,7 +246,7 @@ WORDS = (
 def test_counts_add_up(
     seed: int, k: int, threshold: float, mutual: bool, off: set[str], candidates: int | None, english: Lexicon
 ) -> None:  # fmt: skip
-    switches: dict[str, Any] = {"agreement": True, "max_rank": 20} | {name: OFF[name] for name in off}
+    switches: dict[str, Any] = {"agreement": True, "max_rank": 20, "rarity": 8.0} | {name: OFF[name] for name in off}
     settings = {"k": k, "threshold": threshold, "mutual": mutual, "candidates": candidates} | switches
     try:
         found = found_in(WORDS, vectors_of(len(WORDS), seed=seed), english, [("good", "bad")], **settings)
@@ -252,10 +255,8 @@ def test_counts_add_up(
         return
     check_counts(found)
     names = {name for name in (*WORD_FILTERS, *PAIR_FILTERS) if name not in off}
-    assert found.counts["words"]["removed"].keys() | found.counts["pairs"]["removed"].keys() == names | {
-        "beyond_k",
-        "not_mutual",
-    }
+    counted = found.counts["words"]["removed"].keys() | found.counts["pairs"]["removed"].keys()
+    assert counted == names | {"beyond_k", "not_mutual"}
     assert max(map(len, found.rows.values())) <= k
     if mutual:
         assert all(word in {n for n, _ in found.rows[other]} for word, row in found.rows.items() for other, _ in row)
@@ -288,6 +289,13 @@ def test_pairs_removed_make_room_for_farther_ones(english: Lexicon) -> None:
     assert found.counts["pairs"]["removed"]["same_lemma"] == 2
     assert found.counts["pairs"]["removed"]["antonyms"] == 6  # good, better - bad; glad - sad: both ways
     assert "good" not in found_in(words, matrix, english, pairs, k=1, threshold=0.2, candidates=1).rows
+
+
+def test_rarer_neighbors() -> None:
+    """Ranks 1 to 4, and a neighbor may be twice as far down: 3 and 4 are too rare for 1, 1 is not too frequent for them."""
+    found = found_in(list("abcd"), np.ones((4, 3), np.float32), BARE, k=3, threshold=0.1, **OFF | {"rarity": 2.0})
+    assert {w: "".join(n for n, _ in row) for w, row in found.rows.items()} == {"a": "b", "b": "acd", "c": "abd", "d": "abc"}
+    assert found.counts["pairs"]["removed"]["rarity"] == 2
 
 
 def test_mutual_pairs_only() -> None:

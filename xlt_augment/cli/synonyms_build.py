@@ -1,5 +1,6 @@
 """`xlt-augment synonyms build`."""
 
+import importlib.util
 import json
 import sys
 import time
@@ -11,6 +12,7 @@ import click
 
 from xlt_augment.cli.options import Help
 from xlt_augment.cli.synonyms import check_target
+from xlt_augment.errors import UsageError, VectorError
 
 if TYPE_CHECKING:
     from xlt_augment.counterfit.build import Built, SynonymRecipe
@@ -108,6 +110,7 @@ _neighbor_options = _together(
         show_default=True,
         help="Only neighbors that can stand in each usual part of speech and form of the word (with WordNet).",
     ),
+    _number("--rarity", 0.0, "How many times further down the vectors file than its word a neighbor may stand; 0: any."),
     click.option("--mutual/--one-way", default=False, show_default=True, help="Only pairs that are neighbors of each other."),
 )
 
@@ -135,6 +138,7 @@ def build_set(**options: Any) -> None:
     from xlt_augment.vectors.read import read_vectors
 
     start = time.perf_counter()
+    _check_extra()
     _check_outputs(options)
     recipe = _recipe(options)
     wordnet = WordNet.open(options["wordnet_dir"]) if options["wordnet"] or options["wordnet_dir"] else None
@@ -146,11 +150,23 @@ def build_set(**options: Any) -> None:
             options["vectors"], format=options["format"], member=options["member"], vocabulary=options["vocabulary"],
             limit=options["limit"], lower=options["lower"],
         )  # fmt: skip
+        _check_recorded(options["vectors"], vectors.made["sha256"])
         built = build_synonyms(
             vectors, known, synonyms=pairs[0], antonyms=pairs[1], wordnet=wordnet, recipe=recipe, ratings=options["evaluate"],
             threads=options["num_proc"], steps=shown,
         )  # fmt: skip
     _report(built, options, _write(built, options), time.perf_counter() - start)
+
+
+def _check_extra() -> None:
+    for name in ("gensim", "nltk", "threadpoolctl"):
+        if importlib.util.find_spec(name) is None:
+            raise UsageError(
+                "making a synonym set",
+                found=f"no package {name}",
+                expected="the extra synonyms",
+                remedy="Run: pip install 'xlt[synonyms]'",
+            )
 
 
 def _check_outputs(options: dict[str, Any]) -> None:
@@ -159,6 +175,20 @@ def _check_outputs(options: dict[str, Any]) -> None:
         check_target(options["out"], ".arrow", options["overwrite"])
     if options["save_vectors"]:
         check_target(options["save_vectors"], (".txt", ".txt.gz", ".bin"), options["overwrite"])
+
+
+def _check_recorded(path: str, sha256: str) -> None:
+    """The digest that `fetch-vectors` recorded beside an archive holds ever after."""
+    from xlt_augment.vectors.fetch import recorded_sha256
+
+    recorded = recorded_sha256(Path(path))
+    if recorded and recorded != sha256:
+        raise VectorError(
+            f"reading {path}",
+            found=f"the sha256 {sha256}",
+            expected=f"{recorded}, as recorded in {path}.sha256",
+            remedy="Fetch it again",
+        )
 
 
 def _recipe(options: dict[str, Any]) -> "SynonymRecipe":
@@ -174,7 +204,12 @@ def _recipe(options: dict[str, Any]) -> "SynonymRecipe":
     return SynonymRecipe(
         counter_fit=CounterFit(**chosen("delta gamma rho k1 k2 k3 steps")),
         neighbors=Neighborhood(**chosen("k threshold metric candidates")),
-        filters=Filters(**chosen("one_word agreement mutual"), **dropped, max_rank=options["max_rank"] or None),
+        filters=Filters(
+            **chosen("one_word agreement mutual"),
+            **dropped,
+            max_rank=options["max_rank"] or None,
+            rarity=options["rarity"] or None,
+        ),
         **chosen("language senses share inflect"),
     )
 

@@ -86,7 +86,8 @@ def build_synonyms(
     )  # fmt: skip
     stage("neighbors")
     vocabulary = Vocabulary(vectors.words, vectors.ranks, known, recipe.filters.max_rank)
-    relations = Relations.of(known, [pair for source in antonyms for pair in source.pairs])
+    ranks = dict(zip(vectors.words, vectors.ranks.tolist()))
+    relations = Relations.of(known, [p for source in antonyms for p in source.pairs], ranks, recipe.filters.rarity)
     found = find_neighbors(fitted.matrix, vocabulary, relations, recipe.neighbors, recipe.filters)
     made = _made(vectors, known, constraints, fitted, found, recipe)
     for when, matrix in (("before", vectors.matrix), ("after", fitted.matrix)):

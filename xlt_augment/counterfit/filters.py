@@ -1,9 +1,10 @@
 """Which words and pairs of near words may enter a synonym set: each filter by name, in the order they are applied."""
 
+import math
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 
@@ -18,7 +19,8 @@ from xlt_augment.words.texts import Texts
 @dataclass(frozen=True, kw_only=True)
 class Filters:
     """Settings: what is left out. `max_rank`: words beyond this row of the vectors file, None for no limit. `agreement`: pairs
-    whose second word cannot stand in every usual part of speech and form of the first.
+    whose second word cannot stand in every usual part of speech and form of the first. `rarity`: neighbors more than so many
+    times further down the vectors file than their word, None for no limit.
     """
 
     one_word: bool = True
@@ -29,6 +31,7 @@ class Filters:
     antonyms: bool = True
     same_lemma: bool = True
     agreement: bool = False
+    rarity: float | None = None
     mutual: bool = False
 
     def check(self, known: Lexicon) -> None:
@@ -123,18 +126,27 @@ WORD_FILTERS: dict[str, Callable[[Vocabulary], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Relations:
-    """What pair filters look at: the lexicon, and the antonyms as given, both ways."""
+    """What pair filters look at: the lexicon, the antonyms as given, both ways, the words' ranks and how much rarer a
+    neighbor may be."""
 
     known: Lexicon
     antonyms: frozenset[tuple[str, str]]
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    rarity: float = math.inf
 
     @classmethod
-    def of(cls, known: Lexicon, antonyms: Sequence[tuple[str, str]]) -> "Relations":
+    def of(
+        cls,
+        known: Lexicon,
+        antonyms: Sequence[tuple[str, str]],
+        ranks: Mapping[str, int] | None = None,
+        rarity: float | None = None,
+    ) -> "Relations":
         """With the antonyms of all lemmas of each pair, so that their inflections count too."""
         found = set(antonyms)
         for a, b in antonyms:
             found |= set(product(known.lemmas(a), known.lemmas(b)))
-        return cls(known, frozenset(found | {(b, a) for a, b in found}))
+        return cls(known, frozenset(found | {(b, a) for a, b in found}), ranks or {}, rarity or math.inf)
 
 
 def not_antonyms(relations: Relations, a: str, b: str) -> bool:
@@ -157,8 +169,14 @@ def same_form(relations: Relations, a: str, b: str) -> bool:
     return bool(wanted) and wanted <= {(f.part, f.form) for f in forms(b)}
 
 
+def as_usual(relations: Relations, a: str, b: str) -> bool:
+    """b is not too much rarer than a; frequencies fall with the rank (Zipf's law)."""
+    return relations.ranks[b] <= relations.rarity * relations.ranks[a]
+
+
 PAIR_FILTERS: dict[str, Callable[[Relations, str, str], bool]] = {
     "antonyms": not_antonyms,
     "same_lemma": other_lemma,
     "agreement": same_form,
+    "rarity": as_usual,
 }

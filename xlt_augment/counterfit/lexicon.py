@@ -73,7 +73,7 @@ def _wordnet_lemmas(wordnet: WordNet, word: str) -> frozenset[str]:
 
 
 def _in_wordnet(wordnet: WordNet, word: str) -> bool:
-    return bool(wordnet.forms(word))
+    return any(form.lemma in wordnet.senses for form in wordnet.forms(word))  # senses: names apart
 
 
 def _stems(language: str) -> tuple[Callable[[str], frozenset[str]], str | None]:
