@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := build/demo
 SAMPLE := data/samples/paraphrase
 
-.PHONY: demo test check bench soak docs clean
+.PHONY: demo test check bench soak docs synonyms clean
 
 demo: .venv/base
 	rm -rf $(DEMO)
@@ -28,6 +28,7 @@ check: .venv/dev
 bench: .venv/dev
 	$(BIN)/python benchmarks/build.py
 	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/synonyms.py
 
 # The long forms: every hypothesis property on many more examples.
 soak: .venv/dev
@@ -36,6 +37,10 @@ soak: .venv/dev
 # docs/commands.md is generated from the help texts; a test compares it.
 docs: .venv/dev
 	$(BIN)/python -m tests.contract.command_docs > docs/commands.md
+
+# The default synonym set, from WordNet (Debian: wordnet-base and wordnet-sense-index, or nltk's corpus); four minutes.
+synonyms: .venv/dev
+	$(BIN)/python data/synonyms/make_english.py
 
 .venv/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

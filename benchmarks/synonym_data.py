@@ -1,4 +1,4 @@
-"""The words, pairs and vectors that benchmarks/synonyms.py measures with: real constraints where they are at hand, drawn vectors."""
+"""The words, pairs and vectors that benchmarks/synonyms.py measures with: real constraints where they are at hand."""
 
 from collections import defaultdict, deque
 from pathlib import Path

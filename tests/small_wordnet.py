@@ -129,7 +129,7 @@ def write_wordnet(
 class _Lemma(NamedTuple):
     name: str
     marker: str
-    count: int
+    tagged: int
 
 
 class _Link(NamedTuple):
@@ -153,7 +153,7 @@ def _numbered(synsets: Sequence[Synset], words: list[list[_Lemma]]) -> dict[tupl
     counts: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for number, (synset, lemmas) in enumerate(zip(synsets, words)):
         for lemma in lemmas:
-            counts[lemma.name.lower(), _part(synset)].append((-lemma.count, number))
+            counts[lemma.name.lower(), _part(synset)].append((-lemma.tagged, number))
     return {key: [number for _, number in sorted(entries)] for key, entries in counts.items()}
 
 
@@ -170,11 +170,11 @@ def _links(
     for pair in antonyms:
         for (synset, lemma), (other, other_lemma) in (map(sense, pair), map(sense, reversed(pair))):
             found[synset].append(_Link("!", other, f"{lemma:02x}{other_lemma:02x}"))
-    for number, synset in enumerate(synsets):
-        if synset.head:
-            head, _ = sense(synset.head)
-            found[number].append(_Link("&", head, "0000"))
-            found[head].append(_Link("&", number, "0000"))
+    for like, description in enumerate(synsets):
+        if description.head:
+            head, _ = sense(description.head)
+            found[like].append(_Link("&", head, "0000"))
+            found[head].append(_Link("&", like, "0000"))
     return found
 
 
@@ -207,7 +207,7 @@ def _index(part: str, words: list[list[_Lemma]], links: list[list[_Link]], sense
     lines = []
     for name, numbers in sorted((name, numbers) for (name, own), numbers in senses.items() if own == part):
         symbols = sorted({link.symbol for number in numbers for link in links[number]})
-        tagged = sum(lemma.count > 0 for number in numbers for lemma in words[number] if lemma.name.lower() == name)
+        tagged = sum(lemma.tagged > 0 for number in numbers for lemma in words[number] if lemma.name.lower() == name)
         places = [f"{offsets[number]:08d}" for number in numbers]
         lines.append(
             " ".join([name, part, str(len(numbers)), str(len(symbols)), *symbols, str(len(numbers)), str(tagged), *places])
@@ -226,5 +226,5 @@ def _sense_index(
             name = lemma.name.lower()
             key = f"{name}%{_NUMBER[synset.part]}:{_LEXICOGRAPHER[synset.part]:02d}:{number:02d}:{tail}"
             place = senses[name, _part(synset)].index(k) + 1
-            lines.append(f"{key} {offsets[k]:08d} {place} {lemma.count}\n")
+            lines.append(f"{key} {offsets[k]:08d} {place} {lemma.tagged}\n")
     return "".join(sorted(lines))

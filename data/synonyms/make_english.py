@@ -22,7 +22,7 @@ from xlt_augment.words.split import split_text
 HERE = Path(__file__).resolve().parent
 # Chosen by reading samples of real sentences: one sense that makes up a large share of a word's uses, distances that only
 # counter-fitting reaches, and no neighbor that is far rarer than its word.
-SETTINGS = "--wordnet --senses 1 --share 0.4 --rho 0.1 --threshold 0.005 --agreement --rarity 8 --max-rank 70000".split()
+SETTINGS = "--wordnet --senses 2 --share 0.2 --rho 0.1 --threshold 0.01 --agreement --rarity 8 --max-rank 60000".split()
 
 
 def sentences(wordnet: WordNet) -> list[list[str]]:

@@ -111,7 +111,7 @@ def step(
             act(u, 2, farther, -settings.k3 * gradient(vectors[u], vectors[v]))
     moved = {word: normalized(v + updates[word] / counts[word] if word in counts else v) for word, v in vectors.items()}
     total = settings.k1 * sums[0] + settings.k2 * sums[1] + settings.k3 * sums[2]
-    return (*sums, total), moved
+    return (sums[0], sums[1], sums[2], total), moved
 
 
 def neighbors(

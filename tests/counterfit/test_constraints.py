@@ -88,7 +88,7 @@ def test_a_file_without_a_pair(content: str, tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(clean_folder: Path) -> None:
     write(clean_folder, b"a b\nc \xff\n")
-    with pytest.raises(ConstraintError, match=r"reading the pairs in pairs\.txt: found .*0xff"):
+    with pytest.raises(ConstraintError, match=r"reading the pairs in pairs\.txt:2: found .*0xff"):
         read_pairs("pairs.txt")
     with pytest.raises(ConstraintError, match=r"reading the pairs in none\.txt: found No such file or directory"):
         read_pairs("none.txt")

@@ -1,7 +1,7 @@
 """Filters, each by one contract; what a lexicon knows; neighbors, whose counts add up."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def test_word_filters_on_odd_vocabularies(name: str, known: Lexicon | None, engl
 @pytest.mark.parametrize("name", PAIR_FILTERS)
 def test_pair_filters(name: str, english: Lexicon) -> None:
     words = {"movie": 20, "film": 100, "hound": 101, "qwzzk": 90, "vrrt": 91, "": 92}
-    relations = Relations.of(english, [("good", "bad")], words, 5.0)
+    relations = replace(Relations.of(english, [("good", "bad")], words), rarity=5.0)
     stays, goes = PAIR_CASES[name]
     assert PAIR_FILTERS[name](relations, *stays)
     assert not PAIR_FILTERS[name](relations, *goes)
@@ -222,7 +222,7 @@ def vectors_of(count: int, size: int = 4, seed: int = 1) -> np.ndarray:
 def found_in(words: list[str], matrix: np.ndarray, known: Lexicon, opposites: Any = (), **settings: Any) -> Neighbors:
     filters = Filters(**{name: settings.pop(name) for name in list(settings) if name in {f.name for f in fields(Filters)}})
     vocabulary = words_of(words, known, filters.max_rank)
-    relations = Relations.of(known, opposites, {word: rank for rank, word in enumerate(words, 1)}, filters.rarity)
+    relations = Relations.of(known, opposites, {word: rank for rank, word in enumerate(words, 1)})
     return find_neighbors(matrix, vocabulary, relations, Neighborhood(**settings), filters)
 
 

@@ -73,7 +73,7 @@ def test_equals_brute_force(problem: tuple[np.ndarray, dict[str, Any]]) -> None:
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 20), low=st.integers(-18, 0), high=st.integers(0, 18), block=BLOCKS)
 def test_lengths_of_rows_do_not_show_in_cosines(seed: int, size: int, low: int, high: int, block: int) -> None:
     chance = np.random.default_rng(seed)
-    matrix = crowd(chance, 250, size, "any") * 10.0 ** chance.uniform(low, high, (250, 1))
+    matrix = crowd(chance, 160, size, "any") * 10.0 ** chance.uniform(low, high, (160, 1))
     compare(matrix.astype(np.float32), k=5, threshold=0.5, metric="cosine", block=block)
 
 
@@ -81,7 +81,7 @@ def test_lengths_of_rows_do_not_show_in_cosines(seed: int, size: int, low: int, 
 def test_rows_of_very_different_lengths(seed: int, size: int, low: int, high: int, block: int) -> None:
     """The margin follows the longest row, so among short ones everything is looked at exactly."""
     chance = np.random.default_rng(seed)
-    matrix = (crowd(chance, 250, size, "any") * 10.0 ** chance.uniform(low, high, (250, 1))).astype(np.float32)
+    matrix = (crowd(chance, 160, size, "any") * 10.0 ** chance.uniform(low, high, (160, 1))).astype(np.float32)
     for threshold in (10.0 ** (low + 1), 10.0 ** (high + 2)):
         compare(matrix, k=5, threshold=threshold, metric="euclidean", block=block)
 

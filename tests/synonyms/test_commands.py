@@ -73,7 +73,7 @@ def test_subsets_of_the_default_set_are_nested(clean_folder: Path, capsys: pytes
         part = SynonymSet.load(f"{fraction}.arrow")
         assert out == (
             f"kept {round(fraction * n):,} of {n:,} words with neighbors\n"
-            f"{fraction}.arrow: {len(part):,} words, sha256 {part.sha256}\n"
+            f"{fraction}.arrow: {len(part):,} words, {len(part.vetoes)} vetoes, sha256 {part.sha256}\n"
         )
         words.append(set(part.to_mapping()))
     assert words[0] < words[1] < words[2] < words[3]

@@ -115,7 +115,7 @@ def test_pairs_are_read_from_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"a b\nlone\n", "pairs.txt:2: found 'lone'"), (b"a b c\n", "pairs.txt:1: found 'a b c'"),
+    [(b"a b\nlone\n", "pairs.txt:2: found 1 word"), (b"a b c\n", "pairs.txt:1: found 3 words"),
      (b"a b\n\na\tb\tc", "pairs.txt:3"), (b"a b\nc\t\n", "pairs.txt:2"), (b"a b\nc c\n", "pairs.txt:2: found 'c' twice"),
      (b"a b\n\xff c\n", "pairs.txt:2: found the byte 0xff"), (b"a b\0\n", "pairs.txt:1"), (b"a b # no\n", "pairs.txt:1"),
      (b"", "pairs.txt: found no pair at all"), (b"# a b\n\n", "no pair at all")],

@@ -110,7 +110,13 @@ _neighbor_options = _together(
         show_default=True,
         help="Only neighbors that can stand in each usual part of speech and form of the word (with WordNet).",
     ),
-    _number("--rarity", 0.0, "How many times further down the vectors file than its word a neighbor may stand; 0: any."),
+    click.option(
+        "--rarity",
+        type=click.FloatRange(0),
+        default=0,
+        show_default=True,
+        help="How many times further down the vectors file than its word a neighbor may stand; 0: any.",
+    ),
     click.option("--mutual/--one-way", default=False, show_default=True, help="Only pairs that are neighbors of each other."),
 )
 

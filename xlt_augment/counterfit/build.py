@@ -85,9 +85,9 @@ def build_synonyms(
         threads=threads, progress=fitted_step,
     )  # fmt: skip
     stage("neighbors")
-    vocabulary = Vocabulary(vectors.words, vectors.ranks, known, recipe.filters.max_rank)
+    vocabulary = Vocabulary(vectors.words, vectors.ranks, known)
     ranks = dict(zip(vectors.words, vectors.ranks.tolist()))
-    relations = Relations.of(known, [p for source in antonyms for p in source.pairs], ranks, recipe.filters.rarity)
+    relations = Relations.of(known, [p for source in antonyms for p in source.pairs], ranks)
     found = find_neighbors(fitted.matrix, vocabulary, relations, recipe.neighbors, recipe.filters)
     made = _made(vectors, known, constraints, fitted, found, recipe)
     for when, matrix in (("before", vectors.matrix), ("after", fitted.matrix)):

@@ -1,6 +1,5 @@
 """Linguistic constraints: pairs of words that mean the same or the opposite, from files and as rows of the vectors."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import ConstraintError
+from xlt_augment.synonyms.pair_files import read_pair_lines
 
 Pair = tuple[str, str]
 
@@ -31,33 +31,10 @@ class Constraints:
 
 
 def read_pairs(path: str | Path, *, lower: bool = False) -> PairList:
-    """A file of pairs, one a line: two words separated by white space, or by a tab where words hold spaces.
-
-    Blank lines and lines that begin with # are left out. Raises ConstraintError, naming the line, for any other line and for a
-    file without a pair.
-    """
-    path, pairs = Path(path), []
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise _refused(str(path), reason, "a readable text file in UTF-8", "Check path and encoding") from error
-    for number, line in enumerate(lines, 1):
-        line = line.strip(" \t\r\n")
-        if not line.strip() or line.startswith("#"):
-            continue
-        words = [word.strip(" ") for word in line.strip("\t").split("\t")] if "\t" in line.strip() else re.split(" +", line)
-        if len(words) != 2 or not all(words):
-            found = f"{len(words)} word{'s' * (len(words) != 1)} ({line[:60]!r})"
-            raise _refused(f"{path}:{number}", found, "two words", "Separate them by a space; with spaces in a word, by a tab")
-        pairs.append((words[0].lower(), words[1].lower()) if lower else (words[0], words[1]))
-    if not pairs:
-        raise _refused(str(path), "no pair", "a pair of words a line", "Check how the file was made, or leave it out")
-    return PairList(pairs, {"name": path.name, "sha256": sha256_file(path), "pairs": len(pairs)})
-
-
-def _refused(where: str, found: str, expected: str, remedy: str) -> ConstraintError:
-    return ConstraintError(f"reading the pairs in {where}", found=found, expected=expected, remedy=remedy)
+    """A file of pairs (`synonyms/pair_files.py`). Raises ConstraintError, with file and line, for a line that is none."""
+    lines = read_pair_lines(path, doing="reading the pairs in", error=ConstraintError)
+    pairs = [(line.first.lower(), line.second.lower()) if lower else (line.first, line.second) for line in lines]
+    return PairList(pairs, {"name": Path(path).name, "sha256": sha256_file(Path(path)), "pairs": len(pairs)})
 
 
 def resolve(index: Mapping[str, int], synonyms: Sequence[PairList], antonyms: Sequence[PairList]) -> Constraints:

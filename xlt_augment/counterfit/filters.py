@@ -140,13 +140,12 @@ class Relations:
         known: Lexicon,
         antonyms: Sequence[tuple[str, str]],
         ranks: Mapping[str, int] | None = None,
-        rarity: float | None = None,
     ) -> "Relations":
         """With the antonyms of all lemmas of each pair, so that their inflections count too."""
         found = set(antonyms)
         for a, b in antonyms:
             found |= set(product(known.lemmas(a), known.lemmas(b)))
-        return cls(known, frozenset(found | {(b, a) for a, b in found}), ranks or {}, rarity or math.inf)
+        return cls(known, frozenset(found | {(b, a) for a, b in found}), ranks or {})
 
 
 def not_antonyms(relations: Relations, a: str, b: str) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +60,8 @@ def find_neighbors(
     Raises VectorError when k is not below the number of words, SynonymError when nothing is left.
     """
     filters.check(vocabulary.known)
+    vocabulary = replace(vocabulary, max_rank=filters.max_rank)
+    relations = replace(relations, rarity=filters.rarity or math.inf)
     keep, words_removed = _filter_words(vocabulary, filters)
     kept = np.flatnonzero(keep)
     counts: dict[str, Any] = {"words": {"vocabulary": len(keep), "removed": words_removed, "searched": len(kept)}}

@@ -16,7 +16,8 @@ from xlt_augment.errors import ConstraintError
 
 SYSTEM_FOLDERS = (Path("/usr/share/wordnet"), Path("/usr/local/WordNet-3.0/dict"), Path("/usr/share/wordnet-3.0/dict"))
 _PARTS = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
-_FILES = [f"{kind}.{part}" for kind in ("index", "data") for part in _PARTS.values()] + [f"{p}.exc" for p in _PARTS.values()]
+_FILES = [f"{kind}.{part}" for kind in ("index", "data") for part in _PARTS.values()]
+_FILES += [f"{part}.exc" for part in _PARTS.values()] + ["index.sense"]
 # Lexicographer files by number and part of speech (lexnames(5WN)); Debian's package leaves the file out, nltk wants it.
 _LEXNAMES = (
     "adj.all:3 adj.pert:3 adv.all:4 noun.Tops:1 noun.act:1 noun.animal:1 noun.artifact:1 noun.attribute:1 noun.body:1 "
@@ -218,8 +219,10 @@ def _kinds(wordnet: WordNet, word: str, lemma: str, part: str) -> tuple[str, ...
         return ("superlative",) if word.endswith("st") else ("comparative",)
     if word.endswith("ing"):
         return ("gerund",)
-    if word.endswith("s") and word not in wordnet.exceptions["v"]:
+    if word.endswith("s") and lemma != "be":
         return ("third",)
+    if lemma.endswith(("run", "come")):  # their participles are the lemmas
+        return ("past",)
     irregular = wordnet.irregular_verbs.get(lemma, [])
     if word in irregular and len(irregular) > 1:  # ate, eaten; went, gone; else sang, sung
         marked = [form for form in irregular if form.endswith(("n", "ne"))] or [form for form in irregular if "u" in form]
@@ -231,6 +234,7 @@ def _reader(place: Path) -> Any:
     """nltk's reader over the files of a folder, which may lack `lexnames`."""
     import nltk
     from nltk.corpus.reader.wordnet import WordNetCorpusReader
+    from nltk.data import SeekableUnicodeStreamReader
 
     class Reader(WordNetCorpusReader):  # type: ignore[misc]
         def open(self, file: str) -> Any:
@@ -238,7 +242,8 @@ def _reader(place: Path) -> Any:
                 return io.StringIO(
                     "".join(f"{k:02d}\t{entry.replace(':', chr(9))}\n" for k, entry in enumerate(_LEXNAMES.split()))
                 )
-            return super().open(file)
+            content = io.BytesIO((place / file).read_bytes())  # nltk never closes what it opens
+            return SeekableUnicodeStreamReader(content, self._ENCODING)
 
         def map_wn(self, version: str = "wordnet") -> None:
             """No map to the nltk corpus of that name, which need not be there."""

@@ -23,8 +23,8 @@ from xlt_augment.synonyms.table import (
 )
 from xlt_augment.synonyms.vetoes import Pair, checked_vetoes
 
-EMBEDDED = {"english-small": "synonyms/english-small.txt"}
-DEFAULT = "english-small"
+EMBEDDED = {"english-wordnet": "synonyms/english-wordnet.arrow"}
+DEFAULT = "english-wordnet"
 _METADATA_KEY = b"xlt"
 
 
@@ -38,7 +38,7 @@ class Loaded(NamedTuple):
 
 
 def load(source: str | Path) -> Loaded:
-    """An embedded set by name (`default`, `english-small`), or a file by its ending: .arrow, .json, .txt.
+    """An embedded set by name (`default`, `english-wordnet`), or a file by its ending: .arrow, .json, .txt.
 
     Raises SynonymError for a name that is neither and for a file that is not a synonym set.
     """

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from xlt_augment.arrays import string_array
 from xlt_augment.errors import SynonymError
+from xlt_augment.synonyms.pair_files import read_pair_lines
 from xlt_augment.synonyms.table import table_from_rows, table_rows
 
 Pair: TypeAlias = tuple[str, str]
@@ -43,33 +44,9 @@ def checked_vetoes(pairs: Iterable[object], where: str) -> tuple[Pair, ...]:
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
-    """The pairs of a UTF-8 text file: one a line, its words parted by a tab or white space; `#` opens a comment line.
-
-    Raises SynonymError, with file and line, for a line that is no pair, and for a file without any.
-    """
-
-    def refuse(where: str, found: str, expected: str, remedy: str) -> SynonymError:
-        return SynonymError(f"reading the vetoes of {where}", found=found, expected=expected, remedy=remedy)
-
-    try:
-        lines = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    except OSError as error:
-        raise refuse(str(path), str(error.strerror or error), "a text file with a pair a line", "Check its name") from error
-    pairs = []
-    for number, line in enumerate(lines, 1):
-        where = f"{path}:{number}"
-        try:
-            text = line.decode().strip()
-        except UnicodeDecodeError as error:
-            raise refuse(where, f"the byte 0x{line[error.start]:02x}", "UTF-8", "Save the file as UTF-8") from error
-        if text and not text.startswith("#"):
-            words = [word.strip() for word in text.split("\t")] if "\t" in text else text.split()
-            if len(words) != 2:
-                raise refuse(where, f"{text[:60]!r}", "two words, parted by a tab or white space", "Put one pair on each line")
-            pairs.append(checked_pair(words, where))
-    if not pairs:
-        raise refuse(str(path), "no pair at all", "at least one line with two words", "Put one pair on each line")
-    return pairs
+    """The pairs of a file, one a line. Raises SynonymError, with file and line, for a line that is no pair of two words."""
+    lines = read_pair_lines(path, doing="reading the vetoes of", error=SynonymError)
+    return [checked_pair((line.first, line.second), line.where) for line in lines]
 
 
 def partners(vetoes: Iterable[Pair]) -> dict[str, set[str]]:
