@@ -109,7 +109,7 @@ def test_allowing_what_is_not_vetoed_is_refused() -> None:
 
 def test_pairs_are_read_from_text(tmp_path: Path) -> None:
     path = tmp_path / "pairs.txt"
-    path.write_bytes("\ufeff# ours\r\ngood  bad\r\n\r\n  # more\nNew York\tParis\n naïve\u00a0ähnlich\n".encode())
+    path.write_bytes("\ufeff# ours\r\ngood  bad\r\n\r\n  # more\nNew York\tParis\n naïve ähnlich\n".encode())
     assert read_pairs(path) == [("bad", "good"), ("New York", "Paris"), ("naïve", "ähnlich")]
 
 

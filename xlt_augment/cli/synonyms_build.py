@@ -1,8 +1,6 @@
 """`xlt-augment synonyms build`."""
 
 import importlib.util
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -138,6 +136,7 @@ def build_set(**options: Any) -> None:
 
     docs/synonyms.md explains each option.
     """
+    from xlt_augment.cli.synonyms_report import StepLog, show_built
     from xlt_augment.counterfit.build import build_synonyms
     from xlt_augment.counterfit.lexicon import lexicon
     from xlt_augment.counterfit.wordnet import WordNet
@@ -150,7 +149,7 @@ def build_set(**options: Any) -> None:
     wordnet = WordNet.open(options["wordnet_dir"]) if options["wordnet"] or options["wordnet_dir"] else None
     pairs = _pairs(options)
     known = lexicon(options["language"], wordnet, function_words=options["function_word_list"], words=options["word_list"])
-    with _Shown() as shown, _threads(options["num_proc"]):
+    with StepLog() as shown, _threads(options["num_proc"]):
         shown.stage("reading vectors")
         vectors = read_vectors(
             options["vectors"], format=options["format"], member=options["member"], vocabulary=options["vocabulary"],
@@ -161,7 +160,7 @@ def build_set(**options: Any) -> None:
             vectors, known, synonyms=pairs[0], antonyms=pairs[1], wordnet=wordnet, recipe=recipe, ratings=options["evaluate"],
             threads=options["num_proc"], steps=shown,
         )  # fmt: skip
-    _report(built, options, _write(built, options), time.perf_counter() - start)
+    show_built(built, _write(built, options), time.perf_counter() - start, as_json=options["as_json"])
 
 
 def _check_extra() -> None:
@@ -247,67 +246,6 @@ def _write(built: "Built", options: dict[str, Any]) -> Path:
         check_target(str(target), ".arrow", False)
     built.synonyms.save(target)
     return target
-
-
-def _report(built: "Built", options: dict[str, Any], target: Path, seconds: float) -> None:
-    """The result, for people or as JSON."""
-    made, synonyms = built.synonyms.made, built.synonyms
-    if options["as_json"]:
-        facts = {"path": str(target), "sha256": synonyms.sha256, "seconds": round(seconds, 3), **synonyms.statistics()}
-        click.echo(json.dumps(facts | {"made": made}, ensure_ascii=False, indent=2))
-        return
-    counts, apart, used = made["filters"]["counts"], made["pairs_with_cosine_above_half"], made["constraints"]
-    first, last = built.terms[0], built.terms[-1]
-    lines = [
-        ("set", f"{target}: {len(synonyms):,} words, {synonyms.statistics()['pairs']:,} pairs, sha256 {synonyms.sha256}"),
-        ("vectors", f"{made['vectors']['name']}: {len(built.vectors.words):,} words x {built.vectors.matrix.shape[1]}"),
-        ("pairs", f"{used['synonyms_used']:,} of synonyms, {used['antonyms_used']:,} of antonyms, with vectors for both words"),
-        ("fitted", f"AR {first.ar:,.1f} -> {last.ar:,.1f}, SA {first.sa:,.1f} -> {last.sa:,.1f}, VSP 0 -> {last.vsp:,.1f}"),
-        ("antonyms", f"with a cosine above 0.5: {_share(apart, 'antonyms')}"),
-        ("synonyms", f"with a cosine above 0.5: {_share(apart, 'synonyms')}"),
-        ("removed", _removed(counts["words"]["removed"]) + " words"),
-        ("", _removed(counts["pairs"]["removed"]) + f" of {counts['pairs']['near']:,} near pairs"),
-    ]
-    for name, after in made["similarity_after"].items():
-        before = made["similarity_before"][name]
-        pairs = f"{after['pairs']:,} pairs, {after['missing']:,} without vectors"
-        lines.append(("ratings", f"{name}: Spearman's rho {before['rho']} -> {after['rho']} ({pairs})"))
-    lines += [("time", f"{seconds:.1f} s"), ("next", f"xlt-augment build train.tsv --synonyms {target}")]
-    for head, text in lines:
-        click.echo(f"{head:<10}{text}")
-
-
-def _share(apart: dict[str, Any], kind: str) -> str:
-    before, after = apart[f"{kind}_before"], apart[f"{kind}_after"]
-    return "no pair" if before is None else f"{before:.1%} before, {after:.1%} after"
-
-
-def _removed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count) or "none"
-
-
-class _Shown:
-    """Progress on a terminal, on standard error: the stage, and the terms of each step of counter-fitting."""
-
-    def __init__(self) -> None:
-        self.visible = sys.stderr.isatty()
-
-    def __enter__(self) -> "_Shown":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.visible:
-            click.echo("\r\033[K", err=True, nl=False)
-
-    def stage(self, name: str) -> None:
-        """Say what is being done."""
-        if self.visible:
-            click.echo(f"\r\033[K{name} ...", err=True, nl=False)
-
-    def fitted(self, terms: Any) -> None:
-        """The terms of a step."""
-        line = f"step {terms.step:>3}  AR {terms.ar:.3f}  SA {terms.sa:.3f}  VSP {terms.vsp:.3f}  total {terms.total:.3f}"
-        click.echo(f"\r\033[K{line}" if self.visible else line, err=True)
 
 
 def _threads(count: int | None) -> Any:

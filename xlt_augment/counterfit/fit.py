@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from xlt_augment.counterfit import kernel_fit as kernel
 from xlt_augment.counterfit.kernel_dot import norms
@@ -46,6 +48,9 @@ class CounterFit:
                     expected=f"a number from 0 to {top:g}" if top < math.inf else "a finite number, 0 or above",
                     remedy="See docs/synonyms.md, counter-fitting",
                 )
+
+
+_DRIFT = 2e-6  # more than the 1e-6 in the norm parts two words by that no pair moves
 
 
 class Terms(NamedTuple):
@@ -97,26 +102,32 @@ def counter_fit(
     near, products = np.empty((0, 2), np.int32), np.empty(0)
     if settings.k3 > 0 and settings.rho > 0:
         near, products = close_pairs(old, above=1.0 - settings.rho)
-    pairs = _pairs(len(old), synonyms, antonyms, near, 1.0 - products)
+    pairs, order = _near_in_memory(_pairs(len(old), synonyms, antonyms, near, 1.0 - products))
+    old = old[order]
     new, terms = np.empty_like(old), []
+    moved = np.full(len(old), settings.tolerance < _DRIFT)
     with ThreadPoolExecutor(workers) as pool:
         for number in range(settings.steps + 1):
             last = number == settings.steps
-            terms.append(_step(old, new, pairs, settings, number, pool, workers, move=not last))
+            step, moved = _step(old, new, moved, pairs, settings, number, pool, workers, move=not last)
+            terms.append(step)
             if progress:
                 progress(terms[-1])
             if not last:
                 old, new = new, old
     vsp_pairs = int(np.count_nonzero(pairs.kinds == kernel.VSP))
-    return Fitted(old.astype(np.float32), tuple(terms), vsp_pairs)
+    fitted = np.empty_like(matrix, np.float32)
+    fitted[order] = old
+    return Fitted(fitted, tuple(terms), vsp_pairs)
 
 
 def _step(
-    old: np.ndarray, new: np.ndarray, pairs: _Pairs, settings: CounterFit, number: int, pool: ThreadPoolExecutor, workers: int,
-    *, move: bool,
-) -> Terms:  # fmt: skip
+    old: np.ndarray, new: np.ndarray, moved: np.ndarray, pairs: _Pairs, settings: CounterFit, number: int,
+    pool: ThreadPoolExecutor, workers: int, *, move: bool,
+) -> tuple[Terms, np.ndarray]:  # fmt: skip
+    """One pass from `old` to `new`: the terms at `old`, and which words have moved since the start."""
     by_word, weights = np.empty((len(old), 3)), np.array([settings.k1, -settings.k2, -settings.k3])
-    lengths = norms(old)
+    lengths, moves = norms(old), np.empty_like(moved)
     # Ranges of like work: pairs and words both cost.
     work = pairs.first[1:] + np.arange(1, len(old) + 1)
     cuts = np.searchsorted(work, np.linspace(0, work[-1], 8 * workers + 1)[1:-1])
@@ -124,12 +135,13 @@ def _step(
 
     def run(start: int, stop: int) -> None:
         kernel.step(
-            old, lengths, new, *pairs, weights, settings.delta, settings.gamma, settings.tolerance, by_word, start, stop, move
-        )
+            old, lengths, new, *pairs, weights, settings.delta, settings.gamma, settings.tolerance, moved, moves, by_word,
+            start, stop, move,
+        )  # fmt: skip
 
     list(pool.map(run, edges, edges[1:]))
     ar, sa, vsp = (math.fsum(by_word[:, kind]) for kind in range(3))  # exact, so in any order
-    return Terms(number, ar, sa, vsp, settings.k1 * ar + settings.k2 * sa + settings.k3 * vsp)
+    return Terms(number, ar, sa, vsp, settings.k1 * ar + settings.k2 * sa + settings.k3 * vsp), moves
 
 
 def _both_ways(pairs: np.ndarray) -> np.ndarray:
@@ -156,3 +168,20 @@ def _pairs(count: int, synonyms: np.ndarray, antonyms: np.ndarray, near: np.ndar
     order = np.lexsort((ends[:, 1], kinds, ends[:, 0]))
     first = np.searchsorted(ends[order, 0], np.arange(count + 1)).astype(np.int64)
     return _Pairs(first, np.ascontiguousarray(ends[order, 1]), kinds[order], origins[order])
+
+
+def _near_in_memory(pairs: _Pairs) -> tuple[_Pairs, np.ndarray]:
+    """The pairs with the words in an order that has paired words close to one another, and that order.
+
+    Rows that are read together then lie in the cache: twice as fast for large vocabularies. Each word keeps the order of its
+    own pairs, so every sum stays as it is.
+    """
+    count = len(pairs.first) - 1
+    graph = csr_matrix((np.ones(len(pairs.other), np.int8), pairs.other, pairs.first), shape=(count, count))
+    order = reverse_cuthill_mckee(graph, symmetric_mode=True).astype(np.int64)
+    place = np.empty(count, np.int64)
+    place[order] = np.arange(count)
+    sizes = np.diff(pairs.first)[order]
+    first = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+    at = np.repeat(pairs.first[:-1][order] - first[:-1], sizes) + np.arange(len(pairs.other))
+    return _Pairs(first, place[pairs.other[at]].astype(np.int32), pairs.kinds[at], pairs.origins[at]), order

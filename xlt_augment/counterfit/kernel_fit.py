@@ -36,14 +36,14 @@ def pull(kind: int, distance: float, origin: float, delta: float, gamma: float, 
 @compiled
 def step(
     old: np.ndarray, norms: np.ndarray, new: np.ndarray, first: np.ndarray, other: np.ndarray, kinds: np.ndarray,
-    origins: np.ndarray, weights: np.ndarray, delta: float, gamma: float, tolerance: float, terms: np.ndarray,
-    start: int, stop: int, move: bool,
+    origins: np.ndarray, weights: np.ndarray, delta: float, gamma: float, tolerance: float, moved: np.ndarray,
+    moves: np.ndarray, terms: np.ndarray, start: int, stop: int, move: bool,
 ) -> None:  # fmt: skip
     """Terms of the words start..stop at `old` into `terms` float64 [V, 3], and their vectors after the step into `new`.
 
     The gradient of the cosine distance of u and v by u is (u (u·v) - v |u|²) / (|v| |u|³). `weights` are k1, k2, k3 with the
     sign that each term moves a word along its gradient with: AR up, the others down. A word's update is divided by its
-    acting pairs.
+    acting pairs. `moved` bool [V]: words that any step before has moved; `moves` takes those that this one moves too.
     """
     size = old.shape[1]
     update = np.empty(size)
@@ -53,6 +53,8 @@ def step(
         update[:] = 0.0
         for e in range(first[i], first[i + 1]):
             j, kind = other[e], kinds[e]
+            if kind == VSP and not moved[i] and not moved[j]:
+                continue  # only the norm has changed: by less than the tolerance, or towards each other
             product = dot(old, i, old, j)
             term = pull(kind, 1.0 - product, origins[e], delta, gamma, tolerance)
             if term <= 0.0:
@@ -63,6 +65,7 @@ def step(
             along += scale * product / (norms[i] * norms[i])
             for d in range(size):
                 update[d] -= scale * old[j, d]
+        moves[i] = moved[i] or acting > 0
         if not move:
             continue
         for d in range(size):

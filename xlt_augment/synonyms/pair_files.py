@@ -1,5 +1,6 @@
 """Files of word pairs, one a line: constraints, vetoes."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ def read_pair_lines(path: str | Path, *, doing: str, error: type[XltError]) -> l
             raise refuse(where, f"the byte 0x{raw[problem.start]:02x}", "UTF-8", "Save the file as UTF-8") from problem
         if not line or line.startswith("#"):
             continue
-        words = [word.strip(" ") for word in line.split("\t")] if "\t" in line else line.split()
+        words = [word.strip(" ") for word in line.split("\t")] if "\t" in line else re.split(" +", line)
         if len(words) != 2 or not all(words):
             found = f"{len(words)} word{'s' * (len(words) != 1)} ({line[:60]!r})"
             raise refuse(
