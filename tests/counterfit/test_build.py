@@ -2,12 +2,16 @@
 
 import gzip
 import json
+import shlex
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.command import Outcome, run_command, run_here
+from tests.command import SCRIPTS, Outcome, run_command, run_here
 from tests.counterfit.toy import GROUPS, RUSSIAN, RUSSIAN_ANTONYMS, write_toy
 from tests.small_wordnet import write_wordnet
 from xlt_augment import SynonymSet
@@ -250,6 +254,38 @@ def test_bad_input_is_one_line_that_names_it_and_leaves_nothing(
     assert len(errors) == 1, done.err
     assert errors[0].startswith("xlt-augment: ")
     assert named in errors[0]
+    assert sorted(p.name for p in toy.iterdir()) == before
+
+
+def many_vectors(folder: Path) -> None:
+    """Large enough that there is time to interrupt."""
+    chance = np.random.default_rng(0)
+    rows = (f"word{k} " + " ".join(f"{x:.4f}" for x in chance.normal(size=50)) for k in range(12_000))
+    (folder / "many.txt").write_text("\n".join(rows) + "\n")
+    (folder / "pairs.txt").write_text("".join(f"word{k} word{k + 1}\n" for k in range(0, 11_000, 2)))
+
+
+def test_ctrl_c_leaves_nothing(toy: Path) -> None:
+    many_vectors(toy)
+    before = sorted(p.name for p in toy.iterdir())
+    command = [SCRIPTS / "xlt-augment", "synonyms", "build", "--vectors", "many.txt", "--synonym-pairs", "pairs.txt"]
+    with subprocess.Popen([*command, "--steps", "100000", "--out", "many.arrow"], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith("step   3"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert rest.splitlines()[-1] == "xlt-augment: interrupted; nothing half-written was left behind"
+    assert sorted(p.name for p in toy.iterdir()) == before
+
+
+def test_a_full_disk_leaves_nothing(toy: Path) -> None:
+    before = sorted(p.name for p in toy.iterdir())
+    limited = f"ulimit -f 1; exec {shlex.quote(str(SCRIPTS / 'xlt-augment'))} synonyms build {' '.join(FILES)} --out t.arrow"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "writing t.arrow: found" in done.stderr.splitlines()[-1]
     assert sorted(p.name for p in toy.iterdir()) == before
 
 

@@ -138,11 +138,15 @@ def lookup(words: tuple[str, ...], source: str, as_json: bool) -> None:
 
 
 def check_target(target: str, endings: str | tuple[str, ...], overwrite: bool) -> None:
-    """Raises UsageError for another ending, and OutputError for a file of that name unless `overwrite`."""
+    """Raises UsageError for another ending, and OutputError without its folder, and for a file of that name unless
+    `overwrite`."""
     if not target.endswith(endings):
         expected = endings if isinstance(endings, str) else " or ".join(endings)
         raise click.UsageError(f"the target {target!r} should end in {expected}, which says what it holds.")
+    folder, doing = Path(target).parent, f"writing {target}"
+    if not folder.is_dir():
+        raise OutputError(doing, found=f"no folder {folder}", expected="one that is there", remedy="Make it, or choose another")
     if Path(target).exists() and not overwrite:
         raise OutputError(
-            f"writing {target}", found="a file of that name", expected="a new file", remedy="Choose another, or say --overwrite"
+            doing, found="a file of that name", expected="a new file", remedy="Choose another, or say --overwrite"
         )
