@@ -9,7 +9,8 @@ taking turns:
 
 - the second step of counter-fitting alone, where gates of VSP are open: the compiled step, called as `counter_fit` calls it, on
   the same vectors and pairs as `reference_counterfit.step`;
-- the whole job, from the matrix to the counter-fitted one: VSP pairs and `--steps` steps; how far the two results differ;
+- the whole job, from the matrix to the counter-fitted one: VSP pairs and `--steps` steps; the median of its later steps, by the
+  clock; how far the two results differ;
 - the search for 8 neighbors in that result, within a distance of 0.4 and without a limit, beside faiss `IndexFlatIP` with as
   many threads (k + 1 neighbors, for each word finds itself); how many neighbor lists agree;
 - the peak memory of a fresh process that loads the matrix and searches.
@@ -119,6 +120,8 @@ def whole_job(matrix: np.ndarray, pairs: Constraints, steps: int, threads: list[
     jobs: Jobs = {name: partial(ours, n) for name, n in names(threads).items()}
     seconds, given = rounds(jobs | {"plain Python": plain}, 1, first=False)
     fitted, whole = given[next(iter(jobs))], given["plain Python"]
+    later: Seconds = {"plain Python": [(t, t) for t in whole.step_s[1:]]}  # the steps as they come: ever more words have moved
+    later |= {name: [(t, t) for t in parts(clock[n])["steps_s"]] for name, n in names(threads).items()}
     facts = {
         "plain": {"to_first_step_s": round(whole.search_s, 2), "steps_s": [round(s, 2) for s in whole.step_s]},
         **{name: parts(clock[n]) for name, n in names(threads).items()},
@@ -126,7 +129,9 @@ def whole_job(matrix: np.ndarray, pairs: Constraints, steps: int, threads: list[
         "same_with_every_thread_count": all(np.array_equal(fitted, given[name]) for name in jobs),
     }
     print(json.dumps(facts))
-    return table(f"VSP pairs and {steps} steps", seconds, "plain Python"), facts, fitted
+    lines = table(f"VSP pairs and {steps} steps", seconds, "plain Python")
+    lines += table(f"a step of 2 to {steps}, in it", later, "plain Python", cpu=False) if steps > 1 else []
+    return lines, facts, fitted
 
 
 def parts(clock: list[float]) -> dict[str, Any]:
@@ -187,15 +192,18 @@ def peaks(matrix: np.ndarray, threads: int) -> list[dict[str, Any]]:
     return lines
 
 
-def table(what: str, seconds: Seconds, yardstick: str) -> list[dict[str, Any]]:
-    """Medians, and medians of yardstick / job by rounds; printed."""
+def table(what: str, seconds: Seconds, yardstick: str, *, cpu: bool = True) -> list[dict[str, Any]]:
+    """Medians, and medians of yardstick / job by rounds; printed. `cpu`: those of the processor too."""
     lines = []
     for name, values in seconds.items():
-        wall, cpu = (statistics.median(kind) for kind in zip(*values))
-        ratios = (statistics.median(b[k] / v[k] for b, v in zip(seconds[yardstick], values)) for k in (0, 1))
-        numbers = [round(number, 3) for number in (wall, cpu, *ratios)]
-        lines.append({"what": what, "who": name} | dict(zip(("seconds", "cpu_seconds", "ratio", "cpu_ratio"), numbers)))
-        print("{:<26}{:<20}{:>9.3f} s{:>9.3f} s CPU{:>8.2f}x{:>8.2f}x CPU".format(what, name, *numbers), flush=True)
+        line: dict[str, Any] = {"what": what, "who": name}
+        for k, kind in enumerate(("", "cpu_")[: 1 + cpu]):
+            line[f"{kind}seconds"] = round(statistics.median(value[k] for value in values), 3)
+            ratios = (b[k] / value[k] for b, value in zip(seconds[yardstick], values))
+            line[f"{kind}ratio"] = round(statistics.median(ratios), 2)
+        lines.append(line)
+        shown = f"{line['cpu_seconds']:>9.3f} s CPU{line['cpu_ratio']:>8.2f}x CPU" if cpu else ""
+        print(f"{what:<26}{name:<20}{line['seconds']:>9.3f} s{line['ratio']:>8.2f}x{shown}", flush=True)
     return lines
 
 
