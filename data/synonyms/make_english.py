@@ -10,16 +10,22 @@
 import argparse
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from gensim.models import Word2Vec
+from threadpoolctl import threadpool_limits
 
+from xlt_augment.canonical import sha256_file
 from xlt_augment.counterfit.wordnet import WordNet
+from xlt_augment.synonyms.synonym_set import SynonymSet
 from xlt_augment.vectors.word_vectors import WordVectors
 from xlt_augment.words.split import split_text
 
 HERE = Path(__file__).resolve().parent
+TRAINING = {"vector_size": 100, "window": 8, "sg": 1, "negative": 10, "epochs": 10, "min_count": 1, "sample": 1e-4}
+TRAINING |= {"seed": 1, "workers": 1}
 # Chosen by reading samples of real sentences: one sense that makes up a large share of a word's uses, distances that only
 # counter-fitting reaches, and no neighbor that is far rarer than its word.
 SETTINGS = "--wordnet --senses 2 --share 0.2 --rho 0.1 --threshold 0.01 --agreement --rarity 8 --max-rank 60000".split()
@@ -32,14 +38,27 @@ def sentences(wordnet: WordNet) -> list[list[str]]:
 
 def train(texts: list[list[str]]) -> WordVectors:
     """Skip-gram vectors, without what all of them share."""
-    settings = {"vector_size": 100, "window": 8, "sg": 1, "negative": 10, "epochs": 10, "min_count": 1, "sample": 1e-4}
-    model = Word2Vec(texts, **settings, seed=1, workers=1)
+    model = Word2Vec(texts, **TRAINING)
     vectors = WordVectors.from_keyed_vectors(model.wv, name="wordnet-glosses")
     centred = vectors.matrix.astype(np.float64)
     centred -= centred.mean(0)
-    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    with threadpool_limits(1):
+        _, _, directions = np.linalg.svd(centred, full_matrices=False)
     centred -= centred @ directions[:2].T @ directions[:2]
     return WordVectors(vectors.words, centred.round(4).astype(np.float32), vectors.ranks, vectors.made)
+
+
+def record(path: Path) -> None:
+    """Write into the set's metadata what the steps outside of xlt-augment did."""
+    found = SynonymSet.load(path)
+    trained = TRAINING | {
+        "gensim": version("gensim"),
+        "wordnet": WordNet.open().made,
+        "taken_off": "mean, 2 directions",
+        "digits": 4,
+    }
+    made = found.made | {"trained": trained, "vetoes_sha256": sha256_file(HERE / "vetoes-en.txt")}
+    SynonymSet(found.table, path.stem, made, found.vetoes).save(path)
 
 
 def main() -> None:
@@ -56,6 +75,7 @@ def main() -> None:
     subprocess.run([*command, "build", "--vectors", str(options.vectors), *SETTINGS, *target], check=True)
     vetoes = ["--pairs", str(HERE / "vetoes-en.txt"), "--overwrite"]
     subprocess.run([*command, "veto", str(options.out), str(options.out), *vetoes], check=True)
+    record(options.out)
 
 
 if __name__ == "__main__":

@@ -231,6 +231,13 @@ BAD = [
     (["--save-vectors", "vectors.npy"], 2, ".bin"),
     (["--out", "missing/toy.arrow"], 1, "missing"),
     (["--metric", "manhattan"], 2, "manhattan"),
+    (["--save-vectors", "vectors.txt", "--overwrite"], 2, "one of the inputs"),
+    (["--out", "folder.arrow"], 1, "a folder"),
+    (["--language", "English"], 2, "--language"),
+    (["--wordnet-dir", "wordnet", "--language", "de"], 2, "--wordnet"),
+    (["--share", "7"], 2, "--share"),
+    (["--share", "nan"], 2, "--share"),
+    (["--rarity", "nan"], 2, "--rarity"),
     (["--member", "x.txt"], None, "member"),
 ]
 
@@ -247,6 +254,8 @@ def test_bad_input_is_one_line_that_names_it_and_leaves_nothing(
     Path("cut.txt.gz").write_bytes(gzip.compress(Path("vectors.txt").read_bytes())[:-200])
     Path("empty.txt").write_text("")
     Path("three.txt").write_text("good bad worse\n")
+    Path("folder.arrow").mkdir()
+    write_wordnet(toy / "wordnet")
     before = sorted(p.name for p in toy.iterdir())
     done = build(capsys, *FILES, *options)
     assert done.code == code if code is not None else done.code in (1, 2)
@@ -293,6 +302,30 @@ def test_words_without_vectors_are_counted(toy: Path, capsys: pytest.CaptureFixt
     Path("more.txt").write_text("movie flick\nzzz yyy\nmovie film\n")
     found = made(capsys, "--synonym-pairs", "more.txt")["made"]["constraints"]["synonyms"][1]
     assert (found["pairs"], found["used"], found["pairs_outside"], found["words_outside"]) == (3, 1, 2, 3)
+
+
+def test_what_was_not_used_or_is_not_known_is_said(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("prefixed.txt").write_text("en_good en_nice\n")
+    done = build(capsys, *FILES, "--synonym-pairs", "prefixed.txt", "--language", "xx", "--out", "xx.arrow")
+    assert done.code == 0
+    assert "no pair of prefixed.txt" in done.err
+    assert "nothing is known of the function words (--function-word-list), words for numbers, lemmas" in done.err
+
+
+def test_ratings_of_one_name_are_told_apart(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, text in (("a", RATINGS), ("b", RATINGS.replace("9", "1"))):
+        Path(name).mkdir()
+        Path(f"{name}/r.txt").write_text(text)
+    found = made(capsys, "--evaluate", "a/r.txt", "--evaluate", "b/r.txt")["made"]["similarity_after"]
+    assert sorted(found) == ["a/r.txt", "b/r.txt"]
+    assert found["a/r.txt"]["sha256"] != found["b/r.txt"]["sha256"]
+
+
+def test_the_default_distance_fits_the_metric(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cosine, euclidean = (made(capsys, "--metric", m, "--out", f"{m}.arrow")["made"] for m in ("cosine", "euclidean"))
+    assert (cosine["neighbors"]["threshold"], euclidean["neighbors"]["threshold"]) == (0.2, 0.632)
+    near = [facts["filters"]["counts"]["pairs"]["near"] for facts in (cosine, euclidean)]
+    assert abs(near[0] - near[1]) <= 2  # 0.632 is a little less than the root of 0.4
 
 
 def test_a_recorded_digest_is_checked(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:

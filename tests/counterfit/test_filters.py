@@ -198,7 +198,7 @@ def test_lexicon_with_and_without_wordnet(english: Lexicon) -> None:
 def test_lexicon_from_files(tmp_path: Path, wordnet: WordNet) -> None:
     (tmp_path / "function.txt").write_bytes("\ufeffdas\r\nder\r\n".encode())
     (tmp_path / "words.txt").write_text("schön\nfilm\n", encoding="utf-8")
-    known = lexicon("de", wordnet, function_words=tmp_path / "function.txt", words=str(tmp_path / "words.txt"))
+    known = lexicon("en", wordnet, function_words=tmp_path / "function.txt", words=str(tmp_path / "words.txt"))
     assert known.function == {"das", "der"}
     assert known.made["function"]["name"] == "function.txt"
     assert known.made["words"]["words"] == 2
@@ -337,3 +337,35 @@ def test_settings_out_of_range() -> None:
             Neighborhood(**settings)
     assert Neighborhood(threshold=3.0, metric="euclidean").looked_at == 32
     assert Neighborhood(k=2, candidates=2).looked_at == 2
+
+
+def test_lists_of_words_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("Haus Straße Der", encoding="utf-8")
+    known = lexicon("de-AT", function_words=tmp_path / "words.txt", words=tmp_path / "words.txt")
+    assert passing("function_words", ["Der", "der", "Haus", "Baum"], known) == ["Baum"]
+    assert passing("foreign", ["Haus", "haus", "Baum"], known) == ["Haus", "haus"]
+    assert known.numbers == lexicon("DE").numbers != frozenset()
+
+
+def test_japanese_words_mix_scripts() -> None:
+    words = "食べる コーヒー テレビ うれしい 美しい 東京 x two".split()
+    assert passing("foreign", words, lexicon("ja")) == words[:6]
+
+
+def test_capitals_hide_neither_antonyms_nor_twins(english: Lexicon) -> None:
+    relations = Relations.of(english, [("good", "bad")])
+    for pair in (("Good", "bad"), ("good", "Bad"), ("GOOD", "BAD")):
+        assert not PAIR_FILTERS["antonyms"](relations, *pair)
+    assert not PAIR_FILTERS["same_lemma"](relations, "Good", "good")
+    assert not PAIR_FILTERS["same_lemma"](Relations.of(lexicon("en"), []), "Movies", "movie")
+
+
+@pytest.mark.parametrize("language", ["English", "", "e", "12"])
+def test_what_is_no_language(language: str) -> None:
+    with pytest.raises(UsageError, match="--language"):
+        lexicon(language)
+
+
+def test_wordnet_is_english(wordnet: WordNet) -> None:
+    with pytest.raises(UsageError, match="--wordnet"):
+        lexicon("de", wordnet)

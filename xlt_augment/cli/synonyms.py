@@ -1,6 +1,7 @@
 """`xlt-augment synonyms`: import, export, info, lookup; what changes a set is in `synonym_edits`."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,13 @@ def check_target(target: str, endings: str | tuple[str, ...], overwrite: bool) -
     folder, doing = Path(target).parent, f"writing {target}"
     if not folder.is_dir():
         raise OutputError(doing, found=f"no folder {folder}", expected="one that is there", remedy="Make it, or choose another")
+    if Path(target).is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(
+            doing,
+            found="a folder" if Path(target).is_dir() else f"no right to write in {folder}",
+            expected="a file that can be written",
+            remedy="Choose another",
+        )
     if Path(target).exists() and not overwrite:
         raise OutputError(
             doing, found="a file of that name", expected="a new file", remedy="Choose another, or say --overwrite"

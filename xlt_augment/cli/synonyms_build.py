@@ -15,6 +15,7 @@ from xlt_augment.errors import UsageError, VectorError
 if TYPE_CHECKING:
     from xlt_augment.counterfit.build import Built, SynonymRecipe
     from xlt_augment.counterfit.constraints import PairList
+    from xlt_augment.counterfit.lexicon import Lexicon
 
 _EXAMPLES = """Examples:
 xlt-augment synonyms build --vectors vectors.txt.gz --synonym-pairs ppdb.txt --antonym-pairs antonyms.txt --out english.arrow
@@ -86,7 +87,7 @@ _fit_options = _together(
 )
 _neighbor_options = _together(
     click.option("--k", type=click.IntRange(1), default=8, show_default=True, help="Most neighbors of a word."),
-    _number("--threshold", 0.2, "Greatest distance of a neighbor."),
+    click.option("--threshold", type=float, help="Greatest distance of a neighbor.  [default: 0.2; for euclidean 0.632]"),
     click.option(
         "--metric", type=click.Choice(["cosine", "euclidean"]), default="cosine", show_default=True, help="Which distance."
     ),
@@ -141,6 +142,7 @@ def build_set(**options: Any) -> None:
     from xlt_augment.counterfit.lexicon import lexicon
     from xlt_augment.counterfit.wordnet import WordNet
     from xlt_augment.vectors.read import read_vectors
+    from xlt_augment.vectors.similarity import read_ratings
 
     start = time.perf_counter()
     _check_extra()
@@ -149,6 +151,9 @@ def build_set(**options: Any) -> None:
     wordnet = WordNet.open(options["wordnet_dir"]) if options["wordnet"] or options["wordnet_dir"] else None
     pairs = _pairs(options)
     known = lexicon(options["language"], wordnet, function_words=options["function_word_list"], words=options["word_list"])
+    for path in options["evaluate"]:
+        read_ratings(path)  # its errors before the long work
+    _say_missing(known, options["language"])
     with StepLog() as shown, _threads(options["num_proc"]):
         shown.stage("reading vectors")
         vectors = read_vectors(
@@ -160,17 +165,21 @@ def build_set(**options: Any) -> None:
             vectors, known, synonyms=pairs[0], antonyms=pairs[1], wordnet=wordnet, recipe=recipe, ratings=options["evaluate"],
             threads=options["num_proc"], steps=shown,
         )  # fmt: skip
-    show_built(built, _write(built, options), time.perf_counter() - start, as_json=options["as_json"])
+    _say_unused(built)
+    target = _write(built, options)
+    if options["save_vectors"]:
+        built.vectors.save(options["save_vectors"])
+    show_built(built, target, time.perf_counter() - start, as_json=options["as_json"])
 
 
 def _check_extra() -> None:
-    for name in ("gensim", "nltk", "threadpoolctl"):
+    for name in ("gensim", "nltk", "scipy", "threadpoolctl"):
         if importlib.util.find_spec(name) is None:
             raise UsageError(
                 "making a synonym set",
                 found=f"no package {name}",
                 expected="the extra synonyms",
-                remedy="Run: pip install 'xlt[synonyms]'",
+                remedy="Run: pip install '.[synonyms]'",
             )
 
 
@@ -180,6 +189,27 @@ def _check_outputs(options: dict[str, Any]) -> None:
         check_target(options["out"], ".arrow", options["overwrite"])
     if options["save_vectors"]:
         check_target(options["save_vectors"], (".txt", ".txt.gz", ".bin"), options["overwrite"])
+    inputs = [
+        options["vectors"],
+        options["vocabulary"],
+        *options["synonym_pairs"],
+        *options["antonym_pairs"],
+        *options["evaluate"],
+    ]
+    for target in filter(None, (options["out"], options["save_vectors"])):
+        if any(Path(path).resolve() == Path(target).resolve() for path in filter(None, inputs)):
+            raise UsageError(
+                f"writing {target}", found="one of the inputs", expected="another file", remedy="Choose another name"
+            )
+
+
+def _say_missing(known: "Lexicon", language: str) -> None:
+    """A note of what the filters do not know of a language."""
+    names = {"function": "function words (--function-word-list)", "number": "words for numbers", "lemmas": "lemmas"}
+    if lacking := [text for key, text in names.items() if known.made[key] is None]:
+        click.echo(
+            f"note: nothing is known of the {', '.join(lacking)} of the language {language}; filters pass them", err=True
+        )
 
 
 def _check_recorded(path: str, sha256: str) -> None:
@@ -235,8 +265,6 @@ def _write(built: "Built", options: dict[str, Any]) -> Path:
     """Write what was built. Without --out, a file of the default name is taken as it is when it holds this very set."""
     from xlt_augment.synonyms.synonym_set import SynonymSet
 
-    if options["save_vectors"]:
-        built.vectors.save(options["save_vectors"])
     stem = Path(options["vectors"]).name.split(".")[0] or "synonyms"
     target = Path(options["out"] or f"{stem}-{built.synonyms.sha256[:8]}.arrow")
     if not options["out"] and target.exists() and not options["overwrite"]:
@@ -246,6 +274,14 @@ def _write(built: "Built", options: dict[str, Any]) -> Path:
         check_target(str(target), ".arrow", False)
     built.synonyms.save(target)
     return target
+
+
+def _say_unused(built: "Built") -> None:
+    """A note for each file of pairs of which nothing was used."""
+    for kind in ("synonyms", "antonyms"):
+        for entry in built.synonyms.made["constraints"][kind]:
+            if not entry["used"]:
+                click.echo(f"note: no pair of {entry['name']} has vectors for both words ({entry['pairs']:,} {kind})", err=True)
 
 
 def _threads(count: int | None) -> Any:

@@ -25,7 +25,7 @@ def show_built(built: "Built", target: Path, seconds: float, *, as_json: bool) -
         ("set", f"{target}: {len(synonyms):,} words, {synonyms.statistics()['pairs']:,} pairs, sha256 {synonyms.sha256}"),
         ("vectors", f"{made['vectors']['name']}: {len(built.vectors.words):,} words x {built.vectors.matrix.shape[1]}"),
         ("pairs", f"{used['synonyms_used']:,} of synonyms, {used['antonyms_used']:,} of antonyms, with vectors for both words"),
-        ("fitted", f"AR {first.ar:,.1f} -> {last.ar:,.1f}, SA {first.sa:,.1f} -> {last.sa:,.1f}, VSP 0 -> {last.vsp:,.1f}"),
+        ("fitted", ", ".join(f"{n.upper()} {getattr(first, n):,.1f} -> {getattr(last, n):,.1f}" for n in ("ar", "sa", "vsp"))),
         ("antonyms", f"with a cosine above 0.5: {_share(apart, 'antonyms')}"),
         ("synonyms", f"with a cosine above 0.5: {_share(apart, 'synonyms')}"),
         ("removed", _removed(counts["words"]["removed"]) + " words"),

@@ -1,5 +1,6 @@
 """Vectors and constraints in, a synonym set out: the recipe of it all."""
 
+import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -11,9 +12,12 @@ import numpy as np
 from xlt_augment.counterfit.constraints import Constraints, PairList, resolve
 from xlt_augment.counterfit.filters import Filters, Relations, Vocabulary
 from xlt_augment.counterfit.fit import CounterFit, Fitted, Terms, counter_fit
+from xlt_augment.counterfit.kernel_dot import norms
+from xlt_augment.counterfit.kernel_search import pair_dots
 from xlt_augment.counterfit.lexicon import Lexicon
 from xlt_augment.counterfit.neighbors import Neighborhood, Neighbors, find_neighbors
 from xlt_augment.counterfit.wordnet import WordNet
+from xlt_augment.errors import UsageError
 from xlt_augment.synonyms.synonym_set import SynonymSet
 from xlt_augment.synonyms.table import table_from_rows
 from xlt_augment.vectors.similarity import evaluate, read_ratings
@@ -32,6 +36,10 @@ class SynonymRecipe:
     counter_fit: CounterFit = field(default_factory=CounterFit)
     neighbors: Neighborhood = field(default_factory=Neighborhood)
     filters: Filters = field(default_factory=Filters)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise UsageError("reading --share", found=str(self.share), expected="a number from 0 to 1", remedy="Lower it")
 
 
 class Steps(Protocol):
@@ -73,7 +81,7 @@ def build_synonyms(
     recipe = recipe or SynonymRecipe()
     stage, fitted_step = (steps.stage, steps.fitted) if steps else (_silent, _silent)
     recipe.filters.check(known)
-    judges = {Path(path).name: read_ratings(path) for path in ratings}
+    judges = [read_ratings(path) for path in ratings]
     if wordnet:
         stage("pairs of WordNet")
         more = wordnet.pair_lists(vectors.words, senses=recipe.senses, share=recipe.share, inflect=recipe.inflect)
@@ -91,10 +99,19 @@ def build_synonyms(
     found = find_neighbors(fitted.matrix, vocabulary, relations, recipe.neighbors, recipe.filters)
     made = _made(vectors, known, constraints, fitted, found, recipe)
     for when, matrix in (("before", vectors.matrix), ("after", fitted.matrix)):
-        made[f"similarity_{when}"] = {name: evaluate(vectors, judge, matrix) for name, judge in judges.items()}
+        made[f"similarity_{when}"] = {
+            _label(path, ratings): evaluate(vectors, judge, matrix) | {"sha256": judge.sha256}
+            for path, judge in zip(ratings, judges)
+        }
     rows = [(word, [n for n, _ in row], [d for _, d in row]) for word, row in found.rows.items()]
     fitted_vectors = WordVectors(vectors.words, fitted.matrix, vectors.ranks, vectors.made | {"counter_fitted": True})
     return Built(SynonymSet(table_from_rows(rows), name, made), fitted_vectors, fitted.terms)
+
+
+def _label(path: str | Path, paths: Sequence[str | Path]) -> str:
+    """The name of a file; its path where several have that name."""
+    name = Path(path).name
+    return name if sum(Path(other).name == name for other in paths) == 1 else str(path)
 
 
 def _silent(_: object) -> None:
@@ -109,13 +126,14 @@ def _made(
         "command": "build",
         "language": recipe.language,
         "vectors": vectors.made,
-        "constraints": constraints.made | {"inflect": recipe.inflect, "senses": recipe.senses, "share": recipe.share},
+        "constraints": constraints.made,
         "counter_fit": settings["counter_fit"]
         | {"vsp_pairs": fitted.vsp_pairs, "terms": [terms._asdict() for terms in fitted.terms]},
         "pairs_with_cosine_above_half": _apart(vectors.matrix, fitted.matrix, constraints),
-        "neighbors": settings["neighbors"],
+        "neighbors": settings["neighbors"] | {"threshold": recipe.neighbors.within, "candidates": recipe.neighbors.looked_at},
         "filters": settings["filters"] | {"lexicon": known.made, "counts": found.counts},
-        "software": {package: version(package) for package in ("xlt", "numpy", "numba", "gensim", "nltk")},
+        "software": {"python": platform.python_version()}
+        | {package: version(package) for package in ("xlt", "numpy", "numba", "scipy", "gensim", "nltk")},
     }
 
 
@@ -124,7 +142,7 @@ def _apart(before: np.ndarray, after: np.ndarray, constraints: Constraints) -> d
     shares: dict[str, Any] = {}
     for kind, pairs in (("antonyms", constraints.antonyms), ("synonyms", constraints.synonyms)):
         for when, matrix in (("before", before), ("after", after)):
-            a, b = matrix[pairs[:, 0]].astype(float), matrix[pairs[:, 1]].astype(float)
-            cosines = (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1))
+            lengths = norms(matrix)
+            cosines = pair_dots(matrix, pairs) / (lengths[pairs[:, 0]] * lengths[pairs[:, 1]])
             shares[f"{kind}_{when}"] = round(float((cosines > 0.5).mean()), 4) if len(pairs) else None
     return shares

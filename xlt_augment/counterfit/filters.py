@@ -34,6 +34,10 @@ class Filters:
     rarity: float | None = None
     mutual: bool = False
 
+    def __post_init__(self) -> None:
+        if self.rarity is not None and not 0 < self.rarity < math.inf:
+            raise UsageError("reading --rarity", found=str(self.rarity), expected="a number above 0", remedy="Or leave it out")
+
     def check(self, known: Lexicon) -> None:
         """Raises UsageError when agreement is asked for and nothing tells the forms of words."""
         if self.agreement and known.forms is None:
@@ -100,10 +104,14 @@ def _mask(vocabulary: Vocabulary, keep: Callable[[str], bool]) -> np.ndarray:
     return np.fromiter(map(keep, vocabulary.words), bool, len(vocabulary.words))
 
 
+_WITH_HAN = ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA")
+
+
 @cache
 def _script(letter: str) -> str:
     """Script of a letter: the first word of its Unicode name, which never changes."""
-    return unicodedata.name(letter, "?").split()[0]
+    name = unicodedata.name(letter, "?").split()[0]
+    return "CJK" if name in _WITH_HAN else name  # Japanese words mix them
 
 
 def _main_script(words: Sequence[str]) -> str:
@@ -112,7 +120,7 @@ def _main_script(words: Sequence[str]) -> str:
 
 
 def _least_letters(script: str) -> int:
-    return 1 if script in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL") else 2
+    return 1 if script in ("CJK", "HANGUL") else 2
 
 
 WORD_FILTERS: dict[str, Callable[[Vocabulary], np.ndarray]] = {

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from xlt_augment.canonical import sha256_file
 from xlt_augment.counterfit.wordnet import Form, WordNet
-from xlt_augment.errors import ConstraintError
+from xlt_augment.errors import ConstraintError, UsageError
 from xlt_augment.resources import resource
 
 SNOWBALL = {
@@ -18,6 +18,7 @@ SNOWBALL = {
     "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese", "ro": "romanian",
     "ru": "russian", "sv": "swedish",
 }  # fmt: skip
+_T = TypeVar("_T")
 WORD_LISTS = ("de", "en", "ru")  # languages with embedded lists of function words and numbers
 
 
@@ -50,12 +51,18 @@ def lexicon(
 
     Raises ConstraintError for a file that cannot be read or is empty.
     """
+    language = checked_language(language)
+    if wordnet and language != "en":
+        raise UsageError(
+            "reading --wordnet", found=f"--language {language}", expected="en", remedy="Give pairs from files instead"
+        )
     embedded = _embedded(language)
     made: dict[str, Any] = {name: f"embedded, {language}" if embedded[name] else None for name in ("function", "number")}
     function = embedded["function"]
     known: Callable[[str], bool] | None = None
     if function_words:
-        function, made["function"] = _listed(function_words)
+        listed, made["function"] = _listed(function_words)
+        function = frozenset(word.lower() for word in listed)
     if wordnet:
         lemmas: Callable[[str], frozenset[str]] = functools.partial(_wordnet_lemmas, wordnet)
         known, made["lemmas"], made["words"] = functools.partial(_in_wordnet, wordnet), "WordNet", "WordNet"
@@ -63,9 +70,24 @@ def lexicon(
         lemmas, made["lemmas"] = _stems(language)
     if words:
         listed, made["words"] = _listed(words)
-        known = listed.__contains__
-    forms, common = (functools.cache(wordnet.forms), functools.cache(wordnet.common_forms)) if wordnet else (None, None)
-    return Lexicon(function, embedded["number"], functools.cache(lemmas), forms, common, known, made)
+        known = (listed | {word.lower() for word in listed}).__contains__
+    forms, common = (_any_case(wordnet.forms), _any_case(wordnet.common_forms)) if wordnet else (None, None)
+    return Lexicon(function, embedded["number"], _any_case(lemmas), forms, common, known, made)
+
+
+def checked_language(language: str) -> str:
+    """The code in lower case without region ("pt-BR" is pt). Raises UsageError for what is no language code."""
+    code = re.split("[-_]", language.lower())[0]
+    if not re.fullmatch("[a-z]{2,3}", code):
+        raise UsageError(
+            "reading --language", found=repr(language), expected="a code of ISO 639 such as en", remedy="Name the language so"
+        )
+    return code
+
+
+def _any_case(known_of: Callable[[str], frozenset[_T]]) -> Callable[[str], frozenset[_T]]:
+    """What is known of a word as written and in lower case, looked up once."""
+    return functools.cache(lambda word: known_of(word) if word.islower() else known_of(word) | known_of(word.lower()))
 
 
 def _wordnet_lemmas(wordnet: WordNet, word: str) -> frozenset[str]:

@@ -11,14 +11,17 @@ from xlt_augment.counterfit.filters import PAIR_FILTERS, WORD_FILTERS, Filters, 
 from xlt_augment.counterfit.search import METRICS, Nearest, nearest
 from xlt_augment.errors import SynonymError, UsageError
 
+DEFAULT_THRESHOLDS = {"cosine": 0.2, "euclidean": 0.632}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Neighborhood:
     """At most `k` neighbors within `threshold` (inclusive) by `metric`, out of the nearest `candidates` that the pair filters
-    look at, 4 k by default. Raises UsageError for a value out of range."""
+    look at, 4 k by default. The default threshold is a cosine distance of 0.2, which is the same for unit vectors as the
+    Euclidean sqrt(2 x 0.2) = 0.632. Raises UsageError for a value out of range."""
 
     k: int = 8
-    threshold: float = 0.2
+    threshold: float | None = None
     metric: str = "cosine"
     candidates: int | None = None
 
@@ -30,10 +33,17 @@ class Neighborhood:
             refuse("k", self.k, "1 or more")
         if self.metric not in METRICS:
             refuse("metric", self.metric, " or ".join(METRICS))
-        if not 0 < self.threshold < math.inf or (self.metric == "cosine" and self.threshold > 2):
-            refuse("threshold", self.threshold, "a number above 0, for cosine distances at most 2")
+        if self.threshold is not None and not 0 < self.threshold < math.inf:
+            refuse("threshold", self.threshold, "a number above 0")
+        if self.threshold is not None and self.metric == "cosine" and self.threshold > 2:
+            refuse("threshold", self.threshold, "at most 2 for cosine distances")
         if self.candidates is not None and self.candidates < self.k:
             refuse("candidates", self.candidates, f"at least k, which is {self.k}")
+
+    @property
+    def within(self) -> float:
+        """The threshold, by default that of the metric."""
+        return self.threshold if self.threshold is not None else DEFAULT_THRESHOLDS[self.metric]
 
     @property
     def looked_at(self) -> int:
@@ -70,13 +80,13 @@ def find_neighbors(
     words = [vocabulary.words[row] for row in kept.tolist()]
     looked_at = min(settings.looked_at, len(words) - 1) if len(words) > settings.k else settings.k
     found = nearest(
-        np.ascontiguousarray(matrix[kept]), k=looked_at, threshold=settings.threshold, metric=settings.metric,
+        np.ascontiguousarray(matrix[kept]), k=looked_at, threshold=settings.within, metric=settings.metric,
         order=_word_order(words),
     )  # fmt: skip
     rows, counts["pairs"] = _filter_pairs(words, found, relations, settings.k, filters)
     if not rows:
         removed = counts["pairs"]["removed"]
-        what = "pairs" if counts["pairs"]["near"] else f"pairs within the distance {settings.threshold:g}"
+        what = "pairs" if counts["pairs"]["near"] else f"pairs within the distance {settings.within:g}"
         raise _nothing_left(f"no pair of {len(words):,} words", removed, what)
     return Neighbors(rows, counts)
 

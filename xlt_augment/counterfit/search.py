@@ -16,7 +16,7 @@ from xlt_augment.errors import VectorError
 
 METRICS = {"cosine": kernel.COSINE, "euclidean": kernel.EUCLIDEAN}
 BLOCK = 2048  # rows: a block of scores has 16 MiB
-MAX_PAIRS = 50_000_000  # 400 MB
+MAX_PAIRS = 20_000_000  # counter-fitting takes some 100 bytes for each
 _ROUNDING = 2.0**-24  # unit roundoff of float32
 
 
@@ -69,7 +69,7 @@ def nearest(
 def close_pairs(matrix: np.ndarray, *, above: float, block: int = BLOCK) -> tuple[np.ndarray, np.ndarray]:
     """All pairs of rows i < j of a float64 matrix [V, D] whose dot product is greater than `above`.
 
-    Returns int32 [n, 2], ordered, and their products float64 [n]. Raises VectorError for more than 50 million pairs.
+    Returns int32 [n, 2], ordered, and their products float64 [n]. Raises VectorError for more than 20 million pairs.
     """
     proposals = matrix.astype(np.float32)
     largest = float(row_norms(matrix).max(initial=0.0))

@@ -188,7 +188,7 @@ class WordNet:
         """Verb -> its irregular forms in -s and -ing left out."""
         found: dict[str, list[str]] = defaultdict(list)
         for form, lemmas in self.exceptions["v"].items():
-            if not form.endswith(("ing", "s")):
+            if not form.endswith(("ing", "s")) and "_" not in form:
                 for lemma in lemmas:
                     found[lemma].append(form)
         return found
@@ -225,7 +225,9 @@ def _kinds(wordnet: WordNet, word: str, lemma: str, part: str) -> tuple[str, ...
         return ("past",)
     irregular = wordnet.irregular_verbs.get(lemma, [])
     if word in irregular and len(irregular) > 1:  # ate, eaten; went, gone; else sang, sung
-        marked = [form for form in irregular if form.endswith(("n", "ne"))] or [form for form in irregular if "u" in form]
+        marked = [form for form in irregular if form.endswith(("n", "ne"))]
+        if len(marked) in (0, len(irregular)):  # sang, sung; began, begun
+            marked = [form for form in irregular if "u" in form]
         return ("participle",) if word in marked else ("past",)
     return ("past", "participle")
 
