@@ -90,11 +90,16 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     if os.getpid() != _main:  # a worker that loads data: the terminal's Ctrl-C reaches it too, and its parent ends it
         if number != signal.SIGINT:
             os._exit(128 + number)
+        sys.excepthook = _say_nothing  # its threads lose the parent in mid-word, which is no news
         return
     _received.append(number)
     for other in _SIGNALS:  # a second one must not disturb the clean-up
         signal.signal(other, signal.SIG_IGN)
     raise Interrupted
+
+
+def _say_nothing(*_: object) -> None:
+    """For a process that is being ended."""
 
 
 def _fail(message: str, code: int) -> None:
