@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from xlt_augment.cli.options import Help
 from xlt_augment.cli.synonyms import check_target
@@ -147,6 +148,7 @@ def build_set(**options: Any) -> None:
     start = time.perf_counter()
     _check_extra()
     _check_outputs(options)
+    _check_wordnet_options(options)
     recipe = _recipe(options)
     wordnet = WordNet.open(options["wordnet_dir"]) if options["wordnet"] or options["wordnet_dir"] else None
     pairs = _pairs(options)
@@ -210,6 +212,14 @@ def _say_missing(known: "Lexicon", language: str) -> None:
         click.echo(
             f"note: nothing is known of the {', '.join(lacking)} of the language {language}; filters pass them", err=True
         )
+
+
+def _check_wordnet_options(options: dict[str, Any]) -> None:
+    """Options that say which pairs WordNet gives have no meaning without it."""
+    given = click.get_current_context().get_parameter_source
+    for name in ("senses", "share", "inflect"):
+        if given(name) == ParameterSource.COMMANDLINE and not (options["wordnet"] or options["wordnet_dir"]):
+            raise click.UsageError(f"--{name} says which pairs WordNet gives; add --wordnet, or leave it out.")
 
 
 def _check_recorded(path: str, sha256: str) -> None:
