@@ -24,8 +24,17 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     numba's cache looks at the file of the function alone, not at the helpers it calls from other files; the digest of
     all kernel sources in the name closes that gap.
     """
+    return _compiled(function)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `compiled`, for a helper of a few lines: arrays are handed over by dozens of words, so a call costs 20 ns."""
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: Callable[..., Any], **options: bool) -> Callable[..., Any]:
     function.__qualname__ += "_" + _DIGEST
     try:
-        return njit(cache=True, nogil=True)(function)
+        return njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder that could hold the cache: compile in every process
-        return njit(nogil=True)(function)
+        return njit(nogil=True, **options)(function)

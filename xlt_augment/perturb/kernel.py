@@ -6,58 +6,70 @@ of splitmix64 (Steele et al. 2014). Callers: `rng.py`, `substitute.py`, `swap.py
 
 import numpy as np
 
-from xlt_augment.compiled import compiled
+from xlt_augment.compiled import compiled, inlined
 from xlt_augment.words.kernel_bytes import copy_bytes, hash_bytes, mix, same_bytes
 
 _G = np.uint64(0x9E3779B97F4A7C15)
 _V = np.uint64(0xD1B54A32D192ED03)
+_LOW = np.uint64(0xFFFFFFFF)
 
 
-@compiled
+@inlined
 def variant_key(seed: np.uint64, column: np.uint64, source_id: int, variant: int) -> np.uint64:
     row = mix(mix(seed + _G) ^ mix(column + np.uint64(source_id) * _G))
     return mix(row + np.uint64(variant) * _V)
 
 
-@compiled
+@inlined
 def draw(key: np.uint64, position: int) -> np.uint64:
     return mix(key + np.uint64(position) * _G)
 
 
-@compiled
+@inlined
 def _mark(signature: np.ndarray, row: int, column: np.uint64, position: int, h: np.uint64) -> None:
     # Order-free, so columns may add theirs one after the other.
-    signature[row] += mix(h ^ mix(column + np.uint64(position) * _G))
+    signature[row] += mix(h ^ (column + np.uint64(position) * _G))
 
 
 @compiled
-def growth(
-    entries: np.ndarray,
-    starts: np.ndarray,
-    stops: np.ndarray,
-    nb_first: np.ndarray,
-    form_offsets: np.ndarray,
-    n_neighbors: int,
-    styles: np.ndarray,
-) -> int:
-    """Bytes that one variant of all texts can gain at most when every word takes its longest neighbor."""
-    total = 0
+def hash_all(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Hash of every text."""
+    found = np.empty(offsets.size - 1, np.uint64)
+    for k in range(found.size):
+        found[k] = hash_bytes(data, offsets[k], offsets[k + 1])
+    return found
+
+
+@compiled
+def longest_forms(nb_first: np.ndarray, form_offsets: np.ndarray, n_neighbors: int, styles: int) -> np.ndarray:
+    """Bytes of the longest neighbor of every entry in every style: [styles, entries]."""
+    found = np.zeros((styles, nb_first.size - 1), np.int64)
+    for style in range(styles):
+        for e in range(nb_first.size - 1):
+            for j in range(style * n_neighbors + nb_first[e], style * n_neighbors + nb_first[e + 1]):
+                found[style, e] = max(found[style, e], form_offsets[j + 1] - form_offsets[j])
+    return found
+
+
+@compiled
+def lay_out(
+    ranges: np.ndarray, entries: np.ndarray, styles: np.ndarray, nb_first: np.ndarray, longest: np.ndarray, n_neighbors: int
+) -> tuple[np.ndarray, int]:
+    """First form and number of forms of every spot [spots, 2], and the bytes that one variant can gain at most."""
+    forms, gain = np.empty((entries.size, 2), np.int64), 0
     for k in range(entries.size):
-        most = 0
-        if entries[k] >= 0:
-            base = np.int64(styles[k]) * n_neighbors
-            for j in range(base + nb_first[entries[k]], base + nb_first[entries[k] + 1]):
-                most = max(most, form_offsets[j + 1] - form_offsets[j] - (stops[k] - starts[k]))
-        total += most
-    return total
+        e, style = entries[k], np.int64(styles[k])
+        forms[k, 0], forms[k, 1] = style * n_neighbors + nb_first[e], nb_first[e + 1] - nb_first[e]
+        gain += max(0, longest[style, e] - (ranges[k, 1] - ranges[k, 0]))
+    return forms, gain
 
 
 @compiled
 def substitute(
-    data: np.ndarray, offsets: np.ndarray, first: np.ndarray, starts: np.ndarray, stops: np.ndarray,
-    entries: np.ndarray, styles: np.ndarray, nb_first: np.ndarray, forms: np.ndarray, form_offsets: np.ndarray,
-    n_neighbors: int, threshold: np.uint64, uniform: int, seed: np.uint64, column: np.uint64, first_id: int, v0: int,
-    v1: int, out: np.ndarray, changed: np.ndarray, signature: np.ndarray,
+    data: np.ndarray, offsets: np.ndarray, first: np.ndarray, ranges: np.ndarray, positions: np.ndarray,
+    choices: np.ndarray, forms: np.ndarray, form_offsets: np.ndarray, form_hashes: np.ndarray, threshold: np.uint64,
+    uniform: int, seed: np.uint64, column: np.uint64, first_id: int, v0: int, v1: int, out: np.ndarray,
+    changed: np.ndarray, signature: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """Variants v0 <= v < v1 of every text into `out`, ordered by (text, variant); returns their offsets."""
     out_offsets = np.zeros((offsets.size - 1) * (v1 - v0) + 1, np.int64)
@@ -67,23 +79,19 @@ def substitute(
             copied = offsets[t]  # everything before this byte is already in `out`
             key = variant_key(seed, column, first_id + t, v)
             for k in range(first[t], first[t + 1] if v > 0 else first[t]):
-                e = entries[k]
-                if e < 0:
-                    continue
-                u = draw(key, k - first[t])
-                count = np.uint64(nb_first[e + 1] - nb_first[e])
-                choice = np.int64(((u & np.uint64(0xFFFFFFFF)) * (count + np.uint64(uniform))) >> np.uint64(32)) - uniform
+                u = draw(key, positions[k])
+                choice = np.int64(((u & _LOW) * np.uint64(choices[k, 1] + uniform)) >> np.uint64(32)) - uniform
                 if choice < 0 or u >> np.uint64(32) >= threshold:
                     continue
-                j = np.int64(styles[k]) * n_neighbors + nb_first[e] + choice
+                j = choices[k, 0] + choice
                 a, b = form_offsets[j], form_offsets[j + 1]
-                if same_bytes(forms, a, b, data, starts[k], stops[k]):
+                if same_bytes(forms, a, b, data, ranges[k, 0], ranges[k, 1]):
                     continue
-                o = copy_bytes(out, o, data, copied, starts[k])
+                o = copy_bytes(out, o, data, copied, ranges[k, 0])
                 o = copy_bytes(out, o, forms, a, b)
-                copied = stops[k]
+                copied = ranges[k, 1]
                 changed[row] += 1
-                _mark(signature, row, column, k - first[t], hash_bytes(forms, a, b))
+                _mark(signature, row, column, positions[k], form_hashes[j])
             o = copy_bytes(out, o, data, copied, offsets[t + 1])
             row += 1
             out_offsets[row] = o

@@ -17,7 +17,8 @@ from xlt_augment.perturb.protect import Protect
 from xlt_augment.perturb.rng import Stream, check_probability, threshold
 from xlt_augment.synonyms.synonym_set import SynonymSet
 from xlt_augment.words import kernel_words as lookup
-from xlt_augment.words.split import Words, find_words
+from xlt_augment.words.kernel_bytes import WIDE
+from xlt_augment.words.split import find_words
 from xlt_augment.words.texts import Texts
 from xlt_augment.words.unicode import title_case, unicode_table, upper_case
 
@@ -30,8 +31,31 @@ class _Tables(NamedTuple):
     slots: np.ndarray
     keys: Texts
     nb_first: np.ndarray
-    forms: Texts
     n_neighbors: int
+    forms: Texts
+    form_hashes: np.ndarray
+    longest: np.ndarray
+
+
+class _Spots(NamedTuple):
+    """The eligible words of n texts, those of text t being `first[t]:first[t + 1]`; `words` counts all words of a text.
+
+    `ranges` int64 [spots, 2]: byte ranges; `positions` among the words of their text; `entries` of the synonym set;
+    `styles`: how a replacement is written.
+    """
+
+    words: np.ndarray
+    first: np.ndarray
+    ranges: np.ndarray
+    positions: np.ndarray
+    entries: np.ndarray
+    styles: np.ndarray
+
+    def without(self, gone: np.ndarray) -> "_Spots":
+        """Without the spots of the mask `gone` [spots]."""
+        before = np.concatenate(([0], np.cumsum(gone)))
+        rest = (part[~gone] for part in self[2:])
+        return _Spots(self.words, self.first - before[self.first], *rest)
 
 
 @dataclass(frozen=True)
@@ -78,44 +102,45 @@ class Substitute:
         plain = neighbors.flatten()
         keys = Texts.from_arrow(table["word"].chunk(0))
         words = plain.to_pylist() if self.case != "exact" else []
-        forms = [plain] + [string_array(styled(words)) for styled in (title_case, upper_case)]
+        styles = [plain] + [string_array(styled(words)) for styled in (title_case, upper_case) if words]
+        nb_first = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+        forms = Texts.from_arrow(pa.concat_arrays(styles))
         return _Tables(
             slots=lookup.build_index(keys.data, keys.offsets, np.flatnonzero(counts)),
             keys=keys,
-            nb_first=np.concatenate(([0], np.cumsum(counts, dtype=np.int64))),
-            forms=Texts.from_arrow(pa.concat_arrays(forms)),
+            nb_first=nb_first,
             n_neighbors=len(plain),
+            forms=forms,
+            form_hashes=kernel.hash_all(*forms),
+            longest=kernel.longest_forms(nb_first, forms.offsets, len(plain), len(styles)),
         )
 
-    def _entries(self, texts: Texts, words: Words) -> tuple[np.ndarray, np.ndarray]:
-        """Entry (-1: not eligible) and replacement style of every word."""
+    def _spots(self, texts: Texts) -> _Spots:
+        """The eligible words."""
         tables, unicode = self._tables, unicode_table()
-        entries, styles = lookup.find_entries(
+        words = find_words(texts, self.words)
+        found = lookup.find_spots(
             texts.data, *words, unicode.classes, unicode.lower, CASE_MODES[self.case], tables.slots, *tables.keys
         )
+        spots = _Spots(np.diff(words.first), *found)
         protect = Protect.parse(self.protect)
         if protect:
-            found = np.flatnonzero(entries >= 0)
-            entries[found[protect.mask(texts.data, words.starts[found], words.stops[found])]] = -1
-        return entries, styles
+            starts, stops = spots.ranges.T.copy()
+            spots = spots.without(protect.mask(texts.data, starts, stops))
+        return spots
 
     def perturb(self, texts: Texts, stream: Stream, first: int, stop: int) -> Perturbed:
         """See `Operator.perturb`."""
-        tables, n = self._tables, len(texts.offsets) - 1
-        words = find_words(texts, self.words)
-        entries, styles = self._entries(texts, words)
-        seed, column, first_id = stream.keys()
-        grown = kernel.growth(
-            entries, words.starts, words.stops, tables.nb_first, tables.forms.offsets, tables.n_neighbors, styles
+        tables, n, spots = self._tables, len(texts.offsets) - 1, self._spots(texts)
+        choices, gain = kernel.lay_out(
+            spots.ranges, spots.entries, spots.styles, tables.nb_first, tables.longest, tables.n_neighbors
         )
-        room = check_room((int(texts.offsets[-1] - texts.offsets[0]) + int(grown)) * (stop - first))
-        out, changed = np.empty(room, np.uint8), np.zeros(n * (stop - first), np.int32)
+        room = check_room((int(texts.offsets[-1] - texts.offsets[0]) + int(gain)) * (stop - first))
+        out, changed = np.empty(room + WIDE, np.uint8), np.zeros(n * (stop - first), np.int32)
         signature = np.zeros(n * (stop - first), np.uint64)
         offsets = kernel.substitute(
-            *texts, *words, entries, styles, tables.nb_first, *tables.forms, tables.n_neighbors,
+            *texts, spots.first, spots.ranges, spots.positions, choices, *tables.forms, tables.form_hashes,
             threshold(1.0 if self.p == "uniform" else self.p), np.int64(self.p == "uniform"),
-            seed, column, first_id, first, stop, out, changed, signature,
+            *stream.keys(), first, stop, out, changed, signature,
         )  # fmt: skip
-        eligible = np.add.reduceat(np.append(entries >= 0, False), words.first[:-1], dtype=np.int64)
-        eligible[np.diff(words.first) == 0] = 0
-        return Perturbed(Texts(out[: offsets[-1]], offsets), changed, signature, np.diff(words.first), eligible)
+        return Perturbed(Texts(out[: offsets[-1]], offsets), changed, signature, spots.words, np.diff(spots.first))

@@ -10,6 +10,7 @@ from xlt_augment.perturb import kernel
 from xlt_augment.perturb.operator import Perturbed, check_room, check_words
 from xlt_augment.perturb.protect import Protect
 from xlt_augment.perturb.rng import Stream, check_probability, threshold
+from xlt_augment.words.kernel_bytes import WIDE
 from xlt_augment.words.split import find_words
 from xlt_augment.words.texts import Texts
 
@@ -46,11 +47,11 @@ class Swap:
         if protect:
             fixed = protect.mask(texts.data, words.starts, words.stops)
         room = check_room(int(texts.offsets[-1] - texts.offsets[0]) * (stop - first))
-        out, changed = np.empty(room, np.uint8), np.zeros(n * (stop - first), np.int32)
+        out, changed = np.empty(room + WIDE, np.uint8), np.zeros(n * (stop - first), np.int32)
         signature = np.zeros(n * (stop - first), np.uint64)
         offsets = kernel.swap(*texts, *words, fixed, threshold(self.p), *stream.keys(), first, stop, out, changed, signature)
         counts = np.diff(words.first)
-        return Perturbed(Texts(out, offsets), changed, signature, counts, _movable(words.first, fixed))
+        return Perturbed(Texts(out[: offsets[-1]], offsets), changed, signature, counts, _movable(words.first, fixed))
 
 
 def _movable(first: np.ndarray, fixed: np.ndarray) -> np.ndarray:

@@ -1,13 +1,53 @@
-"""Compiled helpers on byte ranges: mix, hash, compare, copy. Callers: the other kernels."""
+"""Compiled helpers on byte ranges: mix, hash, compare, copy; eight or 32 bytes at a time where the arrays have room.
+
+Callers: the other kernels. Hashes are of one process and stand in no file.
+"""
+
+from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
-from xlt_augment.compiled import compiled
+from xlt_augment.compiled import inlined
 
-_FNV_BASIS, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+WIDE = 32  # bytes that one vector move copies; an output array with so many to spare is never left for the slow way
+SHORT = 8  # bytes that a hash tells apart for certain
+_K1, _K2 = np.uint64(0x9FB21C651E98DF25), np.uint64(0xD6E8FEB86659FD93)
 
 
-@compiled
+def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, kind: ir.Type) -> Any:
+    """Address of byte `arguments[1]` of the array `arguments[0]`, as a pointer to `kind`."""
+    array = context.make_array(signature.args[0])(context, builder, arguments[0])
+    return builder.bitcast(builder.gep(array.data, [arguments[1]]), kind.as_pointer())
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _load8(typing: Any, data: Any, i: Any) -> Any:
+    """Eight bytes from byte i on, little-endian as the machine is; unaligned, unchecked."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_pointer(context, builder, signature, arguments, ir.IntType(64)), align=1)
+
+    return types.uint64(data, types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _move(typing: Any, out: Any, o: Any, data: Any, i: Any) -> Any:
+    """`out[o : o + WIDE] = data[i : i + WIDE]`, unaligned, unchecked."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(8), WIDE)
+        source = signature.replace(args=signature.args[2:])
+        value = builder.load(_pointer(context, builder, source, arguments[2:], kind), align=1)
+        builder.store(value, _pointer(context, builder, signature, arguments, kind), align=1)
+        return context.get_dummy_value()
+
+    return types.void(out, types.int64, data, types.int64), generate
+
+
+@inlined
 def mix(z: np.uint64) -> np.uint64:
     z ^= z >> np.uint64(30)
     z *= np.uint64(0xBF58476D1CE4E5B9)
@@ -16,26 +56,49 @@ def mix(z: np.uint64) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@compiled
+@inlined
+def _eight(data: np.ndarray, i: int, stop: int) -> np.uint64:
+    """The bytes i ... stop - 1, at most eight of them, as a number; those that are missing count 0."""
+    n = min(stop - i, 8)
+    if i + 8 <= data.size:
+        return _load8(data, i) & (~np.uint64(0) >> np.uint64(8 * (8 - n)))
+    value = np.uint64(0)
+    for k in range(n):
+        value |= np.uint64(data[i + k]) << np.uint64(8 * k)
+    return value
+
+
+@inlined
 def hash_bytes(data: np.ndarray, start: int, stop: int) -> np.uint64:
-    h = _FNV_BASIS
-    for i in range(start, stop):
-        h = (h ^ np.uint64(data[i])) * _FNV_PRIME
-    return mix(h)
+    """Of two ranges of one length up to SHORT, different bytes have different hashes: every step can be undone."""
+    h = np.uint64(stop - start) * _K1
+    for i in range(start, stop, 8):
+        h = (h ^ _eight(data, i, stop)) * _K2
+        h ^= h >> np.uint64(32)
+    h *= _K1
+    return h ^ (h >> np.uint64(29))
 
 
-@compiled
+@inlined
 def same_bytes(a: np.ndarray, a_start: int, a_stop: int, b: np.ndarray, b_start: int, b_stop: int) -> bool:
     if a_stop - a_start != b_stop - b_start:
         return False
-    for i in range(a_stop - a_start):
-        if a[a_start + i] != b[b_start + i]:
+    for i in range(0, a_stop - a_start, 8):
+        if _eight(a, a_start + i, a_stop) != _eight(b, b_start + i, b_stop):
             return False
     return True
 
 
-@compiled
+@inlined
 def copy_bytes(out: np.ndarray, o: int, data: np.ndarray, start: int, stop: int) -> int:
-    for i in range(stop - start):
-        out[o + i] = data[start + i]
-    return o + stop - start
+    """Copy; bytes of `out` behind the copy may be overwritten, as they will be by the next one."""
+    end = o + stop - start
+    if start >= stop:
+        return o
+    if end + WIDE <= out.size and stop + WIDE <= data.size:
+        for i in range(0, stop - start, WIDE):
+            _move(out, o + i, data, start + i)
+    else:
+        for i in range(stop - start):
+            out[o + i] = data[start + i]
+    return end

@@ -6,8 +6,8 @@ Callers: `words.py`, `lookup.py`. What a word is and how case is folded: docs/fo
 
 import numpy as np
 
-from xlt_augment.compiled import compiled
-from xlt_augment.words.kernel_bytes import copy_bytes, hash_bytes, same_bytes
+from xlt_augment.compiled import compiled, inlined
+from xlt_augment.words.kernel_bytes import SHORT, copy_bytes, hash_bytes, same_bytes
 
 # Bits of the class table, one byte per code point.
 LETTER, DIGIT, MARK, JOINER, CONNECTOR, UPPER, LOWER = 1, 2, 4, 8, 16, 32, 64
@@ -15,36 +15,45 @@ PLAIN, TITLE, UPPERCASE = 0, 1, 2  # how a replacement is written
 EXACT, INITIAL, ANY = 0, 1, 2  # case modes
 
 _FINAL_SIGMA, _SIGMA = 0x3C2, 0x3A3
+_NUMBER = np.uint64(0xFFFFFFFF)
 
 
 @compiled
 def build_index(data: np.ndarray, offsets: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Open-addressing table over the words `members` of (data, offsets); -1 marks an empty slot."""
+    """Open-addressing table over the words `members` of (data, offsets): uint64 [slots, 2].
+
+    A slot holds a hash, and the word's length in the upper half of a number whose lower half is 1 + the word's own number;
+    0 marks an empty slot.
+    """
     size = 8
     while size < 2 * members.size:
         size *= 2
-    slots = np.full(size, -1, np.int32)
+    slots = np.zeros((size, 2), np.uint64)
     for word in members:
-        slot = hash_bytes(data, offsets[word], offsets[word + 1]) & np.uint64(size - 1)
-        while slots[slot] >= 0:
+        h = hash_bytes(data, offsets[word], offsets[word + 1])
+        slot = h & np.uint64(size - 1)
+        while slots[slot, 1]:
             slot = (slot + np.uint64(1)) & np.uint64(size - 1)
-        slots[slot] = word
+        slots[slot, 0] = h
+        slots[slot, 1] = np.uint64(offsets[word + 1] - offsets[word]) << np.uint64(32) | np.uint64(word + 1)
     return slots
 
 
-@compiled
+@inlined
 def _find(slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray, data: np.ndarray, start: int, stop: int) -> int:
-    last = np.uint64(slots.size - 1)
-    slot = hash_bytes(data, start, stop) & last
-    while slots[slot] >= 0:
-        k = slots[slot]
-        if same_bytes(key_data, key_offsets[k], key_offsets[k + 1], data, start, stop):
-            return k
+    last = np.uint64(slots.shape[0] - 1)
+    h = hash_bytes(data, start, stop)
+    slot = h & last
+    while slots[slot, 1]:
+        if slots[slot, 0] == h and np.int64(slots[slot, 1] >> np.uint64(32)) == stop - start:
+            k = np.int64(slots[slot, 1] & _NUMBER) - 1
+            if stop - start <= SHORT or same_bytes(key_data, key_offsets[k], key_offsets[k + 1], data, start, stop):
+                return k
         slot = (slot + np.uint64(1)) & last
-    return np.int32(-1)
+    return -1
 
 
-@compiled
+@inlined
 def _decode(data: np.ndarray, i: int) -> tuple[int, int]:
     """Code point at byte i of valid UTF-8, and its length in bytes."""
     b = np.int64(data[i])
@@ -80,16 +89,20 @@ def _encode(out: np.ndarray, i: int, c: int) -> int:
     return i + 4
 
 
-@compiled
-def _next_word(data: np.ndarray, i: int, end: int, classes: np.ndarray, space: bool) -> tuple[int, int]:
-    """Byte range of the first word at or after i; (end, end) when there is none."""
-    if space:
-        while i < end and data[i] == 32:
-            i += 1
-        start = i
-        while i < end and data[i] != 32:
-            i += 1
-        return start, i
+@inlined
+def _next_space_word(data: np.ndarray, i: int, end: int) -> tuple[int, int]:
+    """Byte range of the first run without spaces at or after i; (end, end) when there is none."""
+    while i < end and data[i] == 32:
+        i += 1
+    start = i
+    while i < end and data[i] != 32:
+        i += 1
+    return start, i
+
+
+@inlined
+def _next_span_word(data: np.ndarray, i: int, end: int, classes: np.ndarray) -> tuple[int, int]:
+    """Byte range of the first word of letters and digits at or after i; (end, end) when there is none."""
     kind = 0
     while i < end:
         c, length = _decode(data, i)
@@ -124,11 +137,15 @@ def find_words(
     first = np.zeros(n + 1, np.int64)
     count = 0
     for t in range(n):
-        start, stop = _next_word(data, offsets[t], offsets[t + 1], classes, space)
-        while stop > start:
-            starts[count], stops[count] = start, stop
-            count += 1
-            start, stop = _next_word(data, stop, offsets[t + 1], classes, space)
+        start, stop = 0, offsets[t]
+        while stop < offsets[t + 1]:
+            if space:
+                start, stop = _next_space_word(data, stop, offsets[t + 1])
+            else:
+                start, stop = _next_span_word(data, stop, offsets[t + 1], classes)
+            if stop > start:
+                starts[count], stops[count] = start, stop
+                count += 1
         first[t + 1] = count
     return first, starts[:count], stops[:count]
 
@@ -183,37 +200,48 @@ def lower_words(
 
 
 @compiled
-def find_entries(
-    data: np.ndarray,
-    first: np.ndarray,
-    starts: np.ndarray,
-    stops: np.ndarray,
-    classes: np.ndarray,
-    lower: np.ndarray,
-    case: int,
-    slots: np.ndarray,
-    key_data: np.ndarray,
-    key_offsets: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Entry of the synonym set for every word (-1: none) and the style that its replacement takes."""
-    entries = np.empty(starts.size, np.int32)
-    styles = np.zeros(starts.size, np.uint8)
-    longest = 0
+def _folded_entry(
+    data: np.ndarray, start: int, stop: int, case: int, classes: np.ndarray, lower: np.ndarray,
+    scratch: np.ndarray, slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray,
+) -> tuple[int, int]:  # fmt: skip
+    """Entry of the synonym set for a word in lower case (-1: none) and the style that its replacement takes."""
+    style = _style(data, start, stop, classes)
+    if case == INITIAL and style != TITLE:
+        return -1, PLAIN
+    length = _lower_into(scratch, data, start, stop, lower, classes)
+    return _find(slots, key_data, key_offsets, scratch, 0, length), style
+
+
+@compiled
+def find_spots(
+    data: np.ndarray, first_word: np.ndarray, starts: np.ndarray, stops: np.ndarray, classes: np.ndarray, lower: np.ndarray,
+    case: int, slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Words that have an entry in the synonym set, those of text t being first[t]:first[t + 1].
+
+    Returns `first`, byte ranges [spots, 2], positions among the words of their text, entries, and styles.
+    """
+    n, longest = first_word.size - 1, 0
     for k in range(starts.size):
         longest = max(longest, stops[k] - starts[k])
     scratch = np.empty(2 * longest + 8, np.uint8)
-    for t in range(first.size - 1):
-        for k in range(first[t], first[t + 1]):
-            entries[k] = _find(slots, key_data, key_offsets, data, starts[k], stops[k])
-            if entries[k] >= 0 or case == EXACT or (case == INITIAL and k > first[t]):
-                continue
-            style = _style(data, starts[k], stops[k], classes)
-            if case == INITIAL and style != TITLE:
-                continue
-            length = _lower_into(scratch, data, starts[k], stops[k], lower, classes)
-            entries[k] = _find(slots, key_data, key_offsets, scratch, 0, length)
-            styles[k] = style
-    return entries, styles
+    first = np.zeros(n + 1, np.int64)
+    ranges, positions = np.empty((starts.size, 2), np.int64), np.empty(starts.size, np.int64)
+    entries, styles = np.empty(starts.size, np.int32), np.empty(starts.size, np.uint8)
+    count = 0
+    for t in range(n):
+        for k in range(first_word[t], first_word[t + 1]):
+            entry, style = _find(slots, key_data, key_offsets, data, starts[k], stops[k]), PLAIN
+            if entry < 0 and (case == ANY or (case == INITIAL and k == first_word[t])):
+                entry, style = _folded_entry(
+                    data, starts[k], stops[k], case, classes, lower, scratch, slots, key_data, key_offsets
+                )
+            if entry >= 0:
+                ranges[count, 0], ranges[count, 1], positions[count] = starts[k], stops[k], k - first_word[t]
+                entries[count], styles[count] = entry, style
+                count += 1
+        first[t + 1] = count
+    return first, ranges[:count], positions[:count], entries[:count], styles[:count]
 
 
 @compiled
