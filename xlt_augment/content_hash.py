@@ -61,13 +61,13 @@ _FIXED_WIDTH = {
 }  # fmt: skip
 
 
-class _Column:
-    """Running hash of one column: positions of nulls, lengths, bytes, children. Nulls add no bytes of their own."""
+class _Values:
+    """Running hash of some values: positions of nulls, lengths, bytes, children. Nulls add no bytes of their own."""
 
-    def __init__(self, kind: pa.DataType) -> None:
+    def __init__(self) -> None:
         self.count = 0
         self.nulls, self.lengths, self.data = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-        self.children: list[_Column] | None = None
+        self.children: list[_Values] | None = None
 
     def update(self, array: pa.Array) -> None:
         if isinstance(array, pa.ExtensionArray):
@@ -106,7 +106,7 @@ class _Column:
 
     def _update_children(self, arrays: Sequence[pa.Array]) -> None:
         if self.children is None:
-            self.children = [_Column(array.type) for array in arrays]
+            self.children = [_Values() for _ in arrays]
         for child, array in zip(self.children, arrays, strict=True):
             child.update(array)
 
@@ -121,40 +121,59 @@ def _fixed(array: pa.Array) -> memoryview:
     return memoryview(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width]
 
 
+class ColumnHasher:
+    """Hash of one column's values in blocks of `block_rows`, given in order and in any cut."""
+
+    def __init__(self, block_rows: int) -> None:
+        self.rows, self._block_rows = 0, block_rows
+        self._closed: list[bytes] = []
+        self._open: _Values | None = None
+
+    def update(self, array: pa.Array) -> None:
+        """Add values."""
+        start = 0
+        while start < len(array):
+            part = array.slice(start, self._block_rows - self.rows % self._block_rows)
+            self._open = self._open or _Values()
+            self._open.update(part)
+            self.rows += len(part)
+            start += len(part)
+            if self.rows % self._block_rows == 0:
+                self._close()
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._closed.append(self._open.digest())
+        self._open = None
+
+    def digests(self) -> list[bytes]:
+        """The blocks' digests, the last one closed as it is."""
+        self._close()
+        return self._closed
+
+
 class ContentHasher:
     """sha256 over the values of record batches, in blocks of `block_rows` rows, given in order and in any cut.
 
-    `fields` are (name, canonical type) in column order.
+    `fields` are (name, canonical type) in column order. `columns` may be fed each by itself, in threads of their own.
     """
 
     def __init__(self, fields: Sequence[tuple[str, str]], block_rows: int = BLOCK_ROWS) -> None:
-        self.fields, self.block_rows = [list(field) for field in fields], block_rows
-        self.rows = 0
-        self._blocks: list[str] = []
-        self._columns: list[_Column] = []
+        self.fields = [list(field) for field in fields]
+        self.columns = [ColumnHasher(block_rows) for _ in fields]
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+        return self.columns[0].rows
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Add the rows of a batch whose columns are those of `fields`."""
-        start = 0
-        while start < batch.num_rows:
-            room = self.block_rows - self.rows % self.block_rows
-            part = batch.slice(start, room)
-            if not self._columns:
-                self._columns = [_Column(column.type) for column in part.columns]
-            for state, column in zip(self._columns, part.columns, strict=True):
-                state.update(column)
-            self.rows += part.num_rows
-            start += part.num_rows
-            if self.rows % self.block_rows == 0:
-                self._close_block()
-
-    def _close_block(self) -> None:
-        self._blocks.append(hashlib.sha256(b"".join(c.digest() for c in self._columns)).hexdigest())
-        self._columns = []
+        for state, column in zip(self.columns, batch.columns, strict=True):
+            state.update(column)
 
     def hexdigest(self, *, format: str, recipe: Any = None) -> str:
         """The hash of all rows so far, the recipe and the format's version; call it once, at the end."""
-        if self._columns:
-            self._close_block()
+        blocks = zip(*(column.digests() for column in self.columns), strict=True)
         head = {"format": format, "fields": self.fields, "rows": self.rows, "recipe": recipe}
-        return sha256_json(head | {"blocks": self._blocks})
+        return sha256_json(head | {"blocks": [hashlib.sha256(b"".join(digests)).hexdigest() for digests in blocks]})

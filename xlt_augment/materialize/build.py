@@ -3,10 +3,9 @@
 import json
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from xlt_augment.materialize.corpus import Corpus, open_corpus
 from xlt_augment.materialize.dataset import OURS, label_names
 from xlt_augment.materialize.features import feature_of
 from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest, software_versions
+from xlt_augment.materialize.pipeline import run_in_order
 from xlt_augment.materialize.publish import check_target, new_folder
 from xlt_augment.materialize.recipe import build_id, folder_name, make_recipe
 from xlt_augment.materialize.shards import ShardWriter
@@ -171,16 +171,13 @@ def _write(folder: Path, plan: Plan, threads: int, max_shard_size: int, progress
     schema = _schema(plan.corpus.columns.fields, features)
     hasher, statistics = dataset_hasher(schema, m), Statistics(m)
 
-    def work(unit: Unit) -> list[Result]:
-        return perturb_unit(unit, plan.operator, int(plan.recipe["seed"]), text)
+    def make(unit: Unit) -> list[Result]:
+        results = perturb_unit(unit, plan.operator, int(plan.recipe["seed"]), text)
+        return [result._replace(batch=result.batch.cast(schema)) for result in results]
 
     with ShardWriter(folder, schema, max_shard_size) as shards:
-        for result in _ordered(work, cut_units(plan.corpus.batches(), m), threads):
-            batch = result.batch.cast(schema)
-            shards.write(batch)
-            hasher.update(batch)
-            statistics.add(result)
-            progress(batch.num_rows)
+        takers = [_each(shards.write), *_hashing(hasher, len(text)), _counting(statistics, progress)]
+        run_in_order(cut_units(plan.corpus.batches(), m), make, takers, threads=threads)
         data_files = shards.files()
     logical_hash = hasher.hexdigest(format=DATASET_FORMAT, recipe=plan.recipe)
     source = {name: getattr(plan.corpus, name) for name in ("name", "rows", "sha256", "label_names", "files")}
@@ -227,19 +224,35 @@ def _state(data_files: Sequence[FileEntry], logical_hash: str) -> dict[str, Any]
     }
 
 
-def _ordered(work: Callable[[Unit], list[Result]], units: Iterable[Unit], threads: int) -> Iterator[Result]:
-    """The results of `work` in the order of `units`, computed ahead by `threads` threads; a few units are held at once."""
-    pending: deque[Future[list[Result]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for unit in units:
-                pending.append(pool.submit(work, unit))
-                if len(pending) > threads + 1:
-                    yield from pending.popleft().result()
-            while pending:
-                yield from pending.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+Taker = Callable[[list[Result]], None]
+
+
+def _each(take: Callable[[pa.RecordBatch], object]) -> Taker:
+    def taker(results: list[Result]) -> None:
+        for result in results:
+            take(result.batch)
+
+    return taker
+
+
+def _hashing(hasher: ContentHasher, texts: int) -> list[Taker]:
+    """One taker for each of the first `texts` columns, which are the large ones, and one for the others."""
+
+    def hash_columns(first: int, stop: int, batch: pa.RecordBatch) -> None:
+        for k in range(first, stop):
+            hasher.columns[k].update(batch.column(k))
+
+    cuts = [*range(texts), texts, len(hasher.columns)]
+    return [_each(partial(hash_columns, *cut)) for cut in zip(cuts, cuts[1:])]
+
+
+def _counting(statistics: Statistics, progress: Progress) -> Taker:
+    def count(results: list[Result]) -> None:
+        for result in results:
+            statistics.add(result)
+            progress(result.batch.num_rows)
+
+    return count
 
 
 def _cores() -> int:

@@ -26,9 +26,10 @@ def draw(key: np.uint64, position: int) -> np.uint64:
 
 
 @inlined
-def _mark(signature: np.ndarray, row: int, column: np.uint64, position: int, h: np.uint64) -> None:
-    # Order-free, so columns may add theirs one after the other.
-    signature[row] += mix(h ^ (column + np.uint64(position) * _G))
+def _weight(column: np.uint64, position: int) -> np.uint64:
+    """What a change at a position counts in a row's signature, times the new word's hash: order-free, so that columns may
+    add theirs one after the other."""
+    return mix(column + np.uint64(position) * _G) | np.uint64(1)
 
 
 @compiled
@@ -53,22 +54,25 @@ def longest_forms(nb_first: np.ndarray, form_offsets: np.ndarray, n_neighbors: i
 
 @compiled
 def lay_out(
-    ranges: np.ndarray, entries: np.ndarray, styles: np.ndarray, nb_first: np.ndarray, longest: np.ndarray, n_neighbors: int
-) -> tuple[np.ndarray, int]:
-    """First form and number of forms of every spot [spots, 2], and the bytes that one variant can gain at most."""
-    forms, gain = np.empty((entries.size, 2), np.int64), 0
+    ranges: np.ndarray, positions: np.ndarray, entries: np.ndarray, styles: np.ndarray, nb_first: np.ndarray,
+    longest: np.ndarray, n_neighbors: int, column: np.uint64,
+) -> tuple[np.ndarray, np.ndarray, int]:  # fmt: skip
+    """What every spot can become: first form and number of forms [spots, 2]; what a change there counts in the signature
+    [spots]; and the bytes that one variant of all texts can gain at most."""
+    choices, weights, gain = np.empty((entries.size, 2), np.int64), np.empty(entries.size, np.uint64), 0
     for k in range(entries.size):
         e, style = entries[k], np.int64(styles[k])
-        forms[k, 0], forms[k, 1] = style * n_neighbors + nb_first[e], nb_first[e + 1] - nb_first[e]
+        choices[k, 0], choices[k, 1] = style * n_neighbors + nb_first[e], nb_first[e + 1] - nb_first[e]
+        weights[k] = _weight(column, positions[k])
         gain += max(0, longest[style, e] - (ranges[k, 1] - ranges[k, 0]))
-    return forms, gain
+    return choices, weights, gain
 
 
 @compiled
 def substitute(
     data: np.ndarray, offsets: np.ndarray, first: np.ndarray, ranges: np.ndarray, positions: np.ndarray,
-    choices: np.ndarray, forms: np.ndarray, form_offsets: np.ndarray, form_hashes: np.ndarray, threshold: np.uint64,
-    uniform: int, seed: np.uint64, column: np.uint64, first_id: int, v0: int, v1: int, out: np.ndarray,
+    choices: np.ndarray, weights: np.ndarray, forms: np.ndarray, form_offsets: np.ndarray, form_hashes: np.ndarray,
+    threshold: np.uint64, uniform: int, seed: np.uint64, column: np.uint64, first_id: int, v0: int, v1: int, out: np.ndarray,
     changed: np.ndarray, signature: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """Variants v0 <= v < v1 of every text into `out`, ordered by (text, variant); returns their offsets."""
@@ -91,7 +95,7 @@ def substitute(
                 o = copy_bytes(out, o, forms, a, b)
                 copied = ranges[k, 1]
                 changed[row] += 1
-                _mark(signature, row, column, positions[k], form_hashes[j])
+                signature[row] += weights[k] * form_hashes[j]
             o = copy_bytes(out, o, data, copied, offsets[t + 1])
             row += 1
             out_offsets[row] = o
@@ -124,8 +128,8 @@ def swap(
                 copied = stops[b]
                 if not same_bytes(data, starts[a], stops[a], data, starts[b], stops[b]):
                     changed[row] += 2
-                    _mark(signature, row, column, a - first[t], hash_bytes(data, starts[b], stops[b]))
-                    _mark(signature, row, column, b - first[t], hash_bytes(data, starts[a], stops[a]))
+                    signature[row] += _weight(column, a - first[t]) * hash_bytes(data, starts[b], stops[b])
+                    signature[row] += _weight(column, b - first[t]) * hash_bytes(data, starts[a], stops[a])
                 k += 2
             o = copy_bytes(out, o, data, copied, offsets[t + 1])
             row += 1

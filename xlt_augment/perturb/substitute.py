@@ -132,15 +132,14 @@ class Substitute:
     def perturb(self, texts: Texts, stream: Stream, first: int, stop: int) -> Perturbed:
         """See `Operator.perturb`."""
         tables, n, spots = self._tables, len(texts.offsets) - 1, self._spots(texts)
-        choices, gain = kernel.lay_out(
-            spots.ranges, spots.entries, spots.styles, tables.nb_first, tables.longest, tables.n_neighbors
-        )
+        seed, column, first_id = stream.keys()
+        choices, weights, gain = kernel.lay_out(*spots[2:], tables.nb_first, tables.longest, tables.n_neighbors, column)
         room = check_room((int(texts.offsets[-1] - texts.offsets[0]) + int(gain)) * (stop - first))
         out, changed = np.empty(room + WIDE, np.uint8), np.zeros(n * (stop - first), np.int32)
         signature = np.zeros(n * (stop - first), np.uint64)
         offsets = kernel.substitute(
-            *texts, spots.first, spots.ranges, spots.positions, choices, *tables.forms, tables.form_hashes,
+            *texts, spots.first, spots.ranges, spots.positions, choices, weights, *tables.forms, tables.form_hashes,
             threshold(1.0 if self.p == "uniform" else self.p), np.int64(self.p == "uniform"),
-            *stream.keys(), first, stop, out, changed, signature,
+            seed, column, first_id, first, stop, out, changed, signature,
         )  # fmt: skip
         return Perturbed(Texts(out[: offsets[-1]], offsets), changed, signature, spots.words, np.diff(spots.first))

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.extending import intrinsic
 
 from xlt_augment.compiled import inlined
 
-WIDE = 32  # bytes that one vector move copies; an output array with so many to spare is never left for the slow way
+WIDE = 64  # bytes that one vector move copies; an output array with so many to spare is never left for the slow way
 SHORT = 8  # bytes that a hash tells apart for certain
+_COMPILED = not config.DISABLE_JIT  # without, what follows is plain Python, and has no machine words to move
 _K1, _K2 = np.uint64(0x9FB21C651E98DF25), np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -60,7 +61,7 @@ def mix(z: np.uint64) -> np.uint64:
 def _eight(data: np.ndarray, i: int, stop: int) -> np.uint64:
     """The bytes i ... stop - 1, at most eight of them, as a number; those that are missing count 0."""
     n = min(stop - i, 8)
-    if i + 8 <= data.size:
+    if _COMPILED and i + 8 <= data.size:
         return _load8(data, i) & (~np.uint64(0) >> np.uint64(8 * (8 - n)))
     value = np.uint64(0)
     for k in range(n):
@@ -95,7 +96,7 @@ def copy_bytes(out: np.ndarray, o: int, data: np.ndarray, start: int, stop: int)
     end = o + stop - start
     if start >= stop:
         return o
-    if end + WIDE <= out.size and stop + WIDE <= data.size:
+    if _COMPILED and end + WIDE <= out.size and stop + WIDE <= data.size:
         for i in range(0, stop - start, WIDE):
             _move(out, o + i, data, start + i)
     else:
