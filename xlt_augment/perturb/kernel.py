@@ -7,7 +7,7 @@ of splitmix64 (Steele et al. 2014). Callers: `rng.py`, `substitute.py`, `swap.py
 import numpy as np
 
 from xlt_augment.compiled import compiled, inlined
-from xlt_augment.words.kernel_bytes import copy_bytes, hash_bytes, mix, same_bytes
+from xlt_augment.words.kernel_bytes import CELL, LONG, copy_bytes, copy_cell, hash_bytes, mix, same_bytes
 
 _G = np.uint64(0x9E3779B97F4A7C15)
 _V = np.uint64(0xD1B54A32D192ED03)
@@ -71,7 +71,7 @@ def lay_out(
 @compiled
 def substitute(
     data: np.ndarray, offsets: np.ndarray, first: np.ndarray, ranges: np.ndarray, positions: np.ndarray,
-    choices: np.ndarray, weights: np.ndarray, forms: np.ndarray, form_offsets: np.ndarray, form_hashes: np.ndarray,
+    choices: np.ndarray, weights: np.ndarray, forms: np.ndarray, form_offsets: np.ndarray, cells: np.ndarray, form_hashes: np.ndarray,
     threshold: np.uint64, uniform: int, seed: np.uint64, column: np.uint64, first_id: int, v0: int, v1: int, out: np.ndarray,
     changed: np.ndarray, signature: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
@@ -88,11 +88,18 @@ def substitute(
                 if choice < 0 or u >> np.uint64(32) >= threshold:
                     continue
                 j = choices[k, 0] + choice
-                a, b = form_offsets[j], form_offsets[j + 1]
-                if same_bytes(forms, a, b, data, ranges[k, 0], ranges[k, 1]):
-                    continue
-                o = copy_bytes(out, o, data, copied, ranges[k, 0])
-                o = copy_bytes(out, o, forms, a, b)
+                length = np.int64(cells[CELL * j + CELL - 1])
+                if length != LONG:
+                    if same_bytes(cells, CELL * j, CELL * j + length, data, ranges[k, 0], ranges[k, 1]):
+                        continue
+                    o = copy_bytes(out, o, data, copied, ranges[k, 0])
+                    o = copy_cell(out, o, cells, j, length)
+                else:
+                    a, b = form_offsets[j], form_offsets[j + 1]
+                    if same_bytes(forms, a, b, data, ranges[k, 0], ranges[k, 1]):
+                        continue
+                    o = copy_bytes(out, o, data, copied, ranges[k, 0])
+                    o = copy_bytes(out, o, forms, a, b)
                 copied = ranges[k, 1]
                 changed[row] += 1
                 signature[row] += weights[k] * form_hashes[j]

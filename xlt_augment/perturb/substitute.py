@@ -17,7 +17,7 @@ from xlt_augment.perturb.protect import Protect
 from xlt_augment.perturb.rng import Stream, check_probability, threshold
 from xlt_augment.synonyms.synonym_set import SynonymSet
 from xlt_augment.words import kernel_words as lookup
-from xlt_augment.words.kernel_bytes import WIDE
+from xlt_augment.words.kernel_bytes import WIDE, make_cells
 from xlt_augment.words.split import find_words
 from xlt_augment.words.texts import Texts
 from xlt_augment.words.unicode import title_case, unicode_table, upper_case
@@ -33,6 +33,7 @@ class _Tables(NamedTuple):
     nb_first: np.ndarray
     n_neighbors: int
     forms: Texts
+    cells: np.ndarray
     form_hashes: np.ndarray
     longest: np.ndarray
 
@@ -111,6 +112,7 @@ class Substitute:
             nb_first=nb_first,
             n_neighbors=len(plain),
             forms=forms,
+            cells=make_cells(*forms),
             form_hashes=kernel.hash_all(*forms),
             longest=kernel.longest_forms(nb_first, forms.offsets, len(plain), len(styles)),
         )
@@ -138,7 +140,7 @@ class Substitute:
         out, changed = np.empty(room + WIDE, np.uint8), np.zeros(n * (stop - first), np.int32)
         signature = np.zeros(n * (stop - first), np.uint64)
         offsets = kernel.substitute(
-            *texts, spots.first, spots.ranges, spots.positions, choices, weights, *tables.forms, tables.form_hashes,
+            *texts, spots.first, spots.ranges, spots.positions, choices, weights, *tables.forms, tables.cells, tables.form_hashes,
             threshold(1.0 if self.p == "uniform" else self.p), np.int64(self.p == "uniform"),
             seed, column, first_id, first, stop, out, changed, signature,
         )  # fmt: skip

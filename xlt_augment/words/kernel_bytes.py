@@ -10,9 +10,11 @@ from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
 
-from xlt_augment.compiled import inlined
+from xlt_augment.compiled import compiled, inlined
 
 WIDE = 64  # bytes that one vector move copies; an output array with so many to spare is never left for the slow way
+CELL = 16  # bytes of a cell: a short text, and in the last byte its length, or LONG
+LONG = 255
 SHORT = 8  # bytes that a hash tells apart for certain
 _COMPILED = not config.DISABLE_JIT  # without, what follows is plain Python, and has no machine words to move
 _K1, _K2 = np.uint64(0x9FB21C651E98DF25), np.uint64(0xD6E8FEB86659FD93)
@@ -34,18 +36,25 @@ def _load8(typing: Any, data: Any, i: Any) -> Any:
     return types.uint64(data, types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _move(typing: Any, out: Any, o: Any, data: Any, i: Any) -> Any:
-    """`out[o : o + WIDE] = data[i : i + WIDE]`, unaligned, unchecked."""
+def _mover(width: int) -> Any:
+    """`move(out, o, data, i)`: `out[o : o + width] = data[i : i + width]`, unaligned, unchecked."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.VectorType(ir.IntType(8), WIDE)
-        source = signature.replace(args=signature.args[2:])
-        value = builder.load(_pointer(context, builder, source, arguments[2:], kind), align=1)
-        builder.store(value, _pointer(context, builder, signature, arguments, kind), align=1)
-        return context.get_dummy_value()
+    @intrinsic  # type: ignore[untyped-decorator]
+    def move(typing: Any, out: Any, o: Any, data: Any, i: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = ir.VectorType(ir.IntType(8), width)
+            source = signature.replace(args=signature.args[2:])
+            value = builder.load(_pointer(context, builder, source, arguments[2:], kind), align=1)
+            builder.store(value, _pointer(context, builder, signature, arguments, kind), align=1)
+            return context.get_dummy_value()
 
-    return types.void(out, types.int64, data, types.int64), generate
+        return types.void(out, types.int64, data, types.int64), generate
+
+    return move
+
+
+_move = _mover(WIDE)
+_move_cell = _mover(CELL)
 
 
 @inlined
@@ -103,3 +112,25 @@ def copy_bytes(out: np.ndarray, o: int, data: np.ndarray, start: int, stop: int)
         for i in range(stop - start):
             out[o + i] = data[start + i]
     return end
+
+
+@inlined
+def copy_cell(out: np.ndarray, o: int, cells: np.ndarray, k: int, length: int) -> int:
+    """Copy the text of cell k; `out` has WIDE bytes to spare."""
+    if _COMPILED:
+        _move_cell(out, o, cells, CELL * k)
+        return o + length
+    return copy_bytes(out, o, cells, CELL * k, CELL * k + length)
+
+
+@compiled
+def make_cells(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Texts in cells of their own, so that one is fetched at once: uint8 [CELL * texts]. Longer ones are marked only."""
+    cells = np.zeros(CELL * (offsets.size - 1), np.uint8)
+    for k in range(offsets.size - 1):
+        length = offsets[k + 1] - offsets[k]
+        if length < CELL:
+            for i in range(length):
+                cells[CELL * k + i] = data[offsets[k] + i]
+        cells[CELL * k + CELL - 1] = length if length < CELL else LONG
+    return cells
