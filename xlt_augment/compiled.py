@@ -34,7 +34,9 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _compiled(function: Callable[..., Any], **options: bool) -> Callable[..., Any]:
     function.__qualname__ += "_" + _DIGEST
+    jit: Any = njit
     try:
-        return njit(cache=True, nogil=True, **options)(function)
+        found: Callable[..., Any] = jit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder that could hold the cache: compile in every process
-        return njit(nogil=True, **options)(function)
+        found = jit(nogil=True, **options)(function)
+    return found

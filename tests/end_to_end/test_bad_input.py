@@ -213,11 +213,14 @@ def test_a_swapped_in_file_is_noticed(small_tsv: Callable[..., Path], monkeypatc
     from xlt_augment.materialize.build import plan_build, run_build
 
     path = small_tsv()
+    held = plan_build(path, Swap(), m=2, out="held")
+    monkeypatch.setattr("xlt_augment.materialize.corpus._HELD_BYTES", 0)  # a large source is read twice
     plan = plan_build(path, Swap(), m=2, out="new")
     path.write_bytes(GOOD)
     with pytest.raises(SourceError, match="another content"):
         run_build(plan)
     assert _names() == ["corpus.tsv"]
+    assert run_build(held).manifest.source["sha256"] == plan.corpus.sha256  # what was checked is what is built
 
 
 def test_errors_can_be_read_by_programs(small_tsv: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:

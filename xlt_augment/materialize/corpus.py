@@ -20,12 +20,14 @@ from xlt_augment.materialize.sources import Chunk, Layout, Source, open_source
 from xlt_augment.materialize.sources.base import DEFAULT_COLUMNS, check_names
 
 SOURCE_FORMAT = "xlt-source/1"
+_HELD_BYTES = 32 << 20  # a source that is no larger stays in memory between the two passes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
     """A checked source. `sha256` is the hash of its typed values (docs/format.md), the same for a TSV and a Parquet file
     of the same rows; `files` names each file with its size and the sha256 of its bytes; `n_bytes` is its size in memory.
+    `held`: its rows with labels as strings, where they are few enough to be kept.
     """
 
     source: Source
@@ -35,6 +37,7 @@ class Corpus:
     n_bytes: int
     sha256: str
     files: tuple[dict[str, Any], ...]
+    held: tuple[pa.RecordBatch, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -51,14 +54,16 @@ class Corpus:
 
         Raises SourceError when the source is no longer what was checked.
         """
+        if self.held is not None:
+            yield from map(self._coded, self.held)
+            return
         hasher = source_hasher(self.columns.fields, labelled=self.labels is not None)
-        names = string_array(self.label_names or ())
         for chunk in self.source.chunks():
             if not {name for name in (*self.columns.text, self.columns.label) if name} <= set(chunk.batch.schema.names):
                 break  # another header: the hash tells below
-            labels = self.labels.strings(chunk) if self.labels else None
-            hasher.update(self.columns.arrange(chunk.batch, labels))
-            yield self.columns.arrange(chunk.batch, pc.index_in(labels, names).cast(pa.int64()) if self.labels else None)
+            batch = self.columns.arrange(chunk.batch, self.labels.strings(chunk) if self.labels else None)
+            hasher.update(batch)
+            yield self._coded(batch)
         if source_sha256(hasher, self.label_names) != self.sha256:
             raise SourceError(
                 f"reading {self.name} for the second time",
@@ -66,6 +71,13 @@ class Corpus:
                 expected="a source that stays as it is during a build",
                 remedy="Build again when nothing writes to it",
             )
+
+    def _coded(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with the codes of its labels, int64, for their names."""
+        if self.labels is None:
+            return batch
+        codes = pc.index_in(batch["label"], string_array(self.labels.names())).cast(pa.int64())
+        return batch.set_column(batch.schema.get_field_index("label"), "label", codes)
 
     def features(self) -> dict[str, Any]:
         """The columns in the words of `datasets`."""
@@ -111,16 +123,21 @@ def open_corpus(
     if source.guessed and not text_columns:
         _refuse_numbers(head, chosen)
     hasher, n_bytes = source_hasher(chosen.fields, labelled=reader is not None), 0
+    held: list[pa.RecordBatch] | None = []
     for chunk in chain([head], chunks):
         chosen.check_texts(chunk)
         batch = chosen.arrange(chunk.batch, reader.count(chunk) if reader else None)
         hasher.update(batch)
         n_bytes += batch.nbytes
+        held = [*held, batch] if held is not None and n_bytes <= _HELD_BYTES else None
     if reader and header is None and source.guessed and reader.first_looks_like_header():
         _refuse_header(head, reader)
     files = tuple({"name": f.name, "bytes": f.stat().st_size, "sha256": sha256_file(f)} for f in source.files)
     digest = source_sha256(hasher, reader.names() if reader else None)
-    return Corpus(source=source, columns=chosen, labels=reader, rows=hasher.rows, n_bytes=n_bytes, sha256=digest, files=files)
+    return Corpus(
+        source=source, columns=chosen, labels=reader, rows=hasher.rows, n_bytes=n_bytes, sha256=digest, files=files,
+        held=None if held is None else tuple(held),
+    )  # fmt: skip
 
 
 def _labels(source: Source, column: str | None, declared: Sequence[str] | None) -> Labels | None:

@@ -48,7 +48,7 @@ class _Floor(Generic[U, R]):
             for thread in others:
                 thread.start()
             self._work()
-        except BaseException as error:  # Ctrl-C between two tasks: the others are to stop too
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C between two tasks: the others are to stop too
             self._fail(error)
         finally:
             for thread in others:
@@ -61,7 +61,7 @@ class _Floor(Generic[U, R]):
         while (task := self._next_task()) is not None:
             try:
                 task()
-            except BaseException as error:  # raised again by `run`
+            except BaseException as error:  # noqa: BLE001 - raised again by `run`
                 self._fail(error)
 
     def _fail(self, error: BaseException) -> None:

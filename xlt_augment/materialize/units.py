@@ -13,7 +13,7 @@ from xlt_augment.content_hash import is_text
 from xlt_augment.perturb.operator import Operator, Part, Perturbed, perturb_in_parts
 from xlt_augment.words.texts import Texts
 
-_UNIT_BYTES = 1 << 20  # of output; small enough that a few units in flight stay far below 1 GB
+_UNIT_BYTES = 4 << 20  # of output: stays in a cache while it is hashed and written, and a few in flight are little
 _ROW_BYTES = 64  # what a row costs beside its text
 
 

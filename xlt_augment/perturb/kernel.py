@@ -71,9 +71,9 @@ def lay_out(
 @compiled
 def substitute(
     data: np.ndarray, offsets: np.ndarray, first: np.ndarray, ranges: np.ndarray, positions: np.ndarray,
-    choices: np.ndarray, weights: np.ndarray, forms: np.ndarray, form_offsets: np.ndarray, cells: np.ndarray, form_hashes: np.ndarray,
-    threshold: np.uint64, uniform: int, seed: np.uint64, column: np.uint64, first_id: int, v0: int, v1: int, out: np.ndarray,
-    changed: np.ndarray, signature: np.ndarray,
+    choices: np.ndarray, weights: np.ndarray, forms: np.ndarray, form_offsets: np.ndarray, cells: np.ndarray,
+    form_hashes: np.ndarray, threshold: np.uint64, uniform: int, seed: np.uint64, column: np.uint64, first_id: int,
+    v0: int, v1: int, out: np.ndarray, changed: np.ndarray, signature: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """Variants v0 <= v < v1 of every text into `out`, ordered by (text, variant); returns their offsets."""
     out_offsets = np.zeros((offsets.size - 1) * (v1 - v0) + 1, np.int64)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xlt_augment.arrays import number_numpy, string_array
+from xlt_augment.arrays import number_numpy
 from xlt_augment.errors import UsageError
 from xlt_augment.perturb import kernel
 from xlt_augment.perturb.operator import Perturbed, check_choice, check_room, check_words
@@ -102,8 +102,7 @@ class Substitute:
         counts = number_numpy(pc.list_value_length(neighbors))
         plain = neighbors.flatten()
         keys = Texts.from_arrow(table["word"].chunk(0))
-        words = plain.to_pylist() if self.case != "exact" else []
-        styles = [plain] + [string_array(styled(words)) for styled in (title_case, upper_case) if words]
+        styles = [plain] + ([title_case(plain), upper_case(plain)] if self.case != "exact" else [])
         nb_first = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
         forms = Texts.from_arrow(pa.concat_arrays(styles))
         return _Tables(
@@ -140,7 +139,8 @@ class Substitute:
         out, changed = np.empty(room + WIDE, np.uint8), np.zeros(n * (stop - first), np.int32)
         signature = np.zeros(n * (stop - first), np.uint64)
         offsets = kernel.substitute(
-            *texts, spots.first, spots.ranges, spots.positions, choices, weights, *tables.forms, tables.cells, tables.form_hashes,
+            *texts, spots.first, spots.ranges, spots.positions, choices, weights,
+            *tables.forms, tables.cells, tables.form_hashes,
             threshold(1.0 if self.p == "uniform" else self.p), np.int64(self.p == "uniform"),
             seed, column, first_id, first, stop, out, changed, signature,
         )  # fmt: skip

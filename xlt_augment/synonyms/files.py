@@ -29,7 +29,7 @@ _METADATA_KEY = b"xlt"
 
 
 class Loaded(NamedTuple):
-    """What a file holds: the rows, a name taken from the file's, how the set came to be, pairs never to use."""
+    """What a file holds: rows that are sorted and checked, a name taken from its own, how the set came to be, vetoes."""
 
     table: pa.Table
     name: str
@@ -57,8 +57,8 @@ def read_arrow(path: Path) -> Loaded:
     """The Arrow form. Its content must have the sha256 that its metadata names. Raises SynonymError."""
     remedy = "Fetch the file again, or make it with: xlt-augment synonyms import SET.json SET.arrow"
     try:
-        with pa.OSFile(str(path)) as stream:
-            table = pa.ipc.open_stream(stream).read_all()
+        with pa.memory_map(str(path)) as stream:
+            table = pa.ipc.open_stream(stream).read_all()  # a view of the mapped file
             table.validate(full=True)
         metadata = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         stated, made = metadata["sha256"], metadata["made"]
@@ -70,7 +70,8 @@ def read_arrow(path: Path) -> Loaded:
         _refuse(path, f"no readable synonym set ({_first_line(error)})", "an Arrow stream written by xlt-augment", remedy)
     if columns_differ:
         _refuse(path, f"the columns {', '.join(table.schema.names)}", f"{', '.join(SCHEMA.names)}", remedy)
-    if (found := table_sha256(checked_table(table, str(path)), vetoes)) != stated:
+    table = checked_table(table, str(path))
+    if (found := table_sha256(table, vetoes)) != stated:
         _refuse(path, f"content with sha256 {found[:12]}", f"{str(stated)[:12]}, as its metadata says", remedy)
     return Loaded(table, path.stem, made, vetoes)
 

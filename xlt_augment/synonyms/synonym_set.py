@@ -38,8 +38,12 @@ class SynonymSet:
         Raises SynonymError for a word given twice, an empty word or neighbor, distances that do not pair up or are not
         finite, and rows that hold a pair of `vetoes`.
         """
+        self._fill(checked_table(table, name), name, made, vetoes)
+
+    def _fill(self, table: pa.Table, name: str, made: Mapping[str, Any] | None, vetoes: Iterable[Sequence[str]]) -> None:
+        """Take over a table that was checked."""
         self.name, self.made = name, dict(made or {})
-        self.table = checked_table(table, name)
+        self.table = table
         self.vetoes: tuple[Pair, ...] = checked_vetoes(vetoes, name)
         if self.vetoes and (found := occurring(self.table, self.vetoes)):
             raise SynonymError(
@@ -57,12 +61,18 @@ class SynonymSet:
     @classmethod
     def load(cls, source: str | Path) -> "SynonymSet":
         """An embedded set by name, or a file: Arrow, published JSON, or groups of words. Raises SynonymError."""
-        return cls(*files.load(source))
+        return cls._of(files.load(source))
 
     @classmethod
     def from_json(cls, path: str | Path) -> "SynonymSet":
         """The published layout: one JSON object, word -> list of neighbors. Raises SynonymError."""
-        return cls(*files.read_json(Path(path)))
+        return cls._of(files.read_json(Path(path)))
+
+    @classmethod
+    def _of(cls, loaded: files.Loaded) -> "SynonymSet":
+        synonyms = cls.__new__(cls)
+        synonyms._fill(*loaded)
+        return synonyms
 
     @classmethod
     def from_mapping(

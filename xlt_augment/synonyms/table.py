@@ -94,9 +94,20 @@ def groups_to_mapping(lines: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
+def _is_sorted(table: pa.Table) -> bool:
+    words = table["word"]
+    one_chunk = words.num_chunks == 1
+    return one_chunk and bool(pc.all(pc.less_equal(words.slice(0, len(words) - 1), words.slice(1))).as_py())
+
+
 def checked_table(table: pa.Table, name: str) -> pa.Table:
-    """The table sorted by word, its rows in one chunk; every problem that would spoil a build is refused here."""
-    table = table.select(SCHEMA.names).cast(SCHEMA).sort_by("word").combine_chunks()
+    """The table sorted by word, its rows in one chunk; every problem that would spoil a build is refused here.
+
+    A table that has them so already keeps its memory, which may be that of a mapped file.
+    """
+    table = table.select(SCHEMA.names).cast(SCHEMA)
+    if not _is_sorted(table):
+        table = table.sort_by("word").combine_chunks()
     words, neighbors = table["word"], table["neighbors"]
 
     def refuse(found: str, remedy: str) -> SynonymError:

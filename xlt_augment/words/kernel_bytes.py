@@ -16,6 +16,7 @@ WIDE = 64  # bytes that one vector move copies; an output array with so many to 
 CELL = 16  # bytes of a cell: a short text, and in the last byte its length, or LONG
 LONG = 255
 SHORT = 8  # bytes that a hash tells apart for certain
+_intrinsic: Any = intrinsic
 _COMPILED = not config.DISABLE_JIT  # without, what follows is plain Python, and has no machine words to move
 _K1, _K2 = np.uint64(0x9FB21C651E98DF25), np.uint64(0xD6E8FEB86659FD93)
 
@@ -26,8 +27,7 @@ def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, kind: i
     return builder.bitcast(builder.gep(array.data, [arguments[1]]), kind.as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _load8(typing: Any, data: Any, i: Any) -> Any:
+def _typed_load8(typing: Any, data: Any, i: Any) -> Any:
     """Eight bytes from byte i on, little-endian as the machine is; unaligned, unchecked."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -36,10 +36,12 @@ def _load8(typing: Any, data: Any, i: Any) -> Any:
     return types.uint64(data, types.int64), generate
 
 
+_load8 = _intrinsic(_typed_load8)
+
+
 def _mover(width: int) -> Any:
     """`move(out, o, data, i)`: `out[o : o + width] = data[i : i + width]`, unaligned, unchecked."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
     def move(typing: Any, out: Any, o: Any, data: Any, i: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kind = ir.VectorType(ir.IntType(8), width)
@@ -50,7 +52,7 @@ def _mover(width: int) -> Any:
 
         return types.void(out, types.int64, data, types.int64), generate
 
-    return move
+    return _intrinsic(move)
 
 
 _move = _mover(WIDE)

@@ -6,10 +6,14 @@ every recipe. Made by `data/unicode/make_table.py`.
 
 import functools
 import json
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from xlt_augment.arrays import scalar, string_array
 from xlt_augment.resources import resource
 from xlt_augment.words import kernel_words as kernel
 
@@ -47,13 +51,24 @@ def unicode_table() -> UnicodeTable:
     return UnicodeTable(classes, lower, upper, upper | {ord(c): s for c, s in table["title"].items()})
 
 
-def upper_case(words: list[str]) -> list[str]:
+def upper_case(words: pa.StringArray) -> pa.StringArray:
     """Every word in upper case, by the full mappings of the frozen table."""
     table = unicode_table().upper
-    return [word.translate(table) for word in words]
+    return _restyled(words, pc.ascii_upper(words), lambda word: word.translate(table))
 
 
-def title_case(words: list[str]) -> list[str]:
+def title_case(words: pa.StringArray) -> pa.StringArray:
     """Every word with its first character in title case and the rest as it is."""
     table = unicode_table().title
-    return [word[:1].translate(table) + word[1:] for word in words]
+    heads, tails = pc.utf8_slice_codeunits(words, 0, 1), pc.utf8_slice_codeunits(words, 1)
+    ascii_title = pc.binary_join_element_wise(pc.ascii_upper(heads), tails, scalar(""))
+    return _restyled(words, ascii_title, lambda word: word[:1].translate(table) + word[1:])
+
+
+def _restyled(words: pa.StringArray, if_ascii: pa.StringArray, restyle: Callable[[str], str]) -> pa.StringArray:
+    """`if_ascii`, but for words with other characters, which are restyled one by one."""
+    others = pc.invert(pc.string_is_ascii(words))
+    if not pc.any(others).as_py():
+        return if_ascii
+    replaced = string_array([restyle(word) for word in words.filter(others).to_pylist()])
+    return pc.replace_with_mask(if_ascii, others, replaced)

@@ -84,13 +84,26 @@ def _check(path: Path, block: bytes, lines: Lines, blank_lines: bool) -> None:
 
     if (nul := block.find(b"\0")) >= 0:
         raise refuse(nul, "a NUL byte", "UTF-8 text", "If the file is UTF-16 or binary, convert it; else repair that line")
-    try:
-        block.decode()
-    except UnicodeDecodeError as error:
-        found = f"the byte 0x{block[error.start]:02x} that is not UTF-8"
-        raise refuse(error.start, found, "UTF-8 text", "Convert the file to UTF-8, or repair that line") from error
+    if not _is_utf8(block):
+        try:
+            block.decode()
+        except UnicodeDecodeError as error:
+            found = f"the byte 0x{block[error.start]:02x} that is not UTF-8"
+            raise refuse(error.start, found, "UTF-8 text", "Convert the file to UTF-8, or repair that line") from error
     blank = np.flatnonzero(lines.starts == lines.stops)
     if len(blank) and not blank_lines:
         raise refuse(int(lines.starts[blank[0]]), "a blank line", "a row", "Remove that line")
     if int((lines.stops - lines.starts).max(initial=0)) >= 2**31:
         raise refuse(0, "a line of 2 GiB or more", "lines below 2 GiB", "Split the text")
+
+
+def _is_utf8(block: bytes) -> bool:
+    """Whether Arrow takes the block for UTF-8, which it tells several times as fast as Python does."""
+    if len(block) >= 2**31:
+        return False
+    offsets = pa.py_buffer(np.array([0, len(block)], np.int32))
+    try:
+        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(block)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
