@@ -1,18 +1,13 @@
-"""How fast a build is, beside a plain per-word loop in the same run.
+"""How fast a build is, beside the same job by other means, in one run.
 
-    python benchmarks/build.py [--source pairs.tsv --synonyms set.json] [--pairs 49401] [--runs 5]
+    python benchmarks/build.py [--source dev.tsv --source test.tsv] [--synonyms set.json] [--pairs 49401] [--runs 5]
 
-The yardstick does what the method's description says (Huang et al. 2021, data augmentation by synonyms), in Python without
-waste: cut at spaces, redraw each word that has synonyms from itself and them, m times a sentence, write the rows as TSV. Ours
-is the whole way from TSV to a finished dataset folder, its sha256 sums and manifest included. Prints a table and writes
-benchmarks/results/build.json. Times are of one machine and one moment: read the ratios.
+The yardstick is the published algorithm (`yardsticks.py`). Ours is the whole way from TSV to a finished dataset folder, its
+sha256 sums and manifest included. Prints a table and writes benchmarks/results/build.json. Times are of one machine
+and one moment: read the ratios.
 """
 
 import argparse
-import json
-import os
-import platform
-import random
 import shutil
 import statistics
 import subprocess
@@ -20,159 +15,182 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from xlt_augment import Substitute, Swap, SynonymSet, build
-from xlt_augment.materialize.build import plan_build, run_build
-from xlt_augment.resources import resource
+import numpy as np
+import yardsticks
+from common import Jobs, ratio, rounds, source_or_sample, tile, timed, write_result
 
-HERE = Path(__file__).resolve().parent
+from xlt_augment import Substitute, Swap, SynonymSet, build, verify
+from xlt_augment.content_hash import ColumnHasher
+from xlt_augment.materialize import build as stage
+from xlt_augment.materialize.shards import _HashingFile
+from xlt_augment.synonyms.files import write_json
+
 M = 10
+PUBLISHED = "published algorithm"
+COLD = "the whole job as a process: "
+_NLPAUG_PAIRS = 100
 
 
-def plain_loop(source: Path, neighbors: dict[str, list[str]], out: Path, p: float | None) -> None:
-    """The per-word loop; `p` None redraws every word from itself and its synonyms."""
-    chance = random.Random(0)
-
-    def vary(words: list[str]) -> str:
-        drawn = []
-        for word in words:
-            others = neighbors.get(word)
-            if others and p is None:
-                word = chance.choice([word, *others])
-            elif others and chance.random() < (p or 0):
-                word = chance.choice(others)
-            drawn.append(word)
-        return " ".join(drawn)
-
-    with source.open(encoding="utf-8") as lines, out.open("w", encoding="utf-8") as written:
-        for line in lines:
-            first, second, label = line.rstrip("\n").split("\t")
-            for _ in range(M):
-                written.write(f"{vary(first.split(' '))}\t{vary(second.split(' '))}\t{label}\n")
+def operators(synonyms: SynonymSet) -> dict[str, Substitute | Swap]:
+    """What is measured, by name."""
+    return {
+        "uniform, space words": Substitute(synonyms, p="uniform", words="space", case="exact"),
+        "p=0.1, space words": Substitute(synonyms, p=0.1, words="space", case="exact"),
+        "p=0.1, span words, case initial": Substitute(synonyms, p=0.1),
+        "p=0.1, span words, case any": Substitute(synonyms, p=0.1, case="any"),
+        "swap p=0.1, span words": Swap(p=0.1),
+    }
 
 
-def tile(source: Path, target: Path, pairs: int) -> None:
-    """Repeat the labelled rows of `source` until there are `pairs`."""
-    rows = source.read_text(encoding="utf-8").splitlines()
-    target.write_text("".join(rows[k % len(rows)] + "\n" for k in range(pairs)), encoding="utf-8")
+def ours(source: Path, out: Path, operator: Substitute | Swap, threads: int) -> None:
+    """One build from scratch."""
+    shutil.rmtree(out, ignore_errors=True)
+    build(source, operator, m=M, out=out, num_proc=threads)
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def jobs_of(source: Path, synonyms: SynonymSet, folder: Path) -> Jobs:
+    """The yardsticks first, then ours, then what bytes alone cost."""
+    neighbors, out = synonyms.to_mapping(), folder / "out"
+    jobs: Jobs = {
+        PUBLISHED: lambda: yardsticks.published(source, neighbors, M, folder / "out.tsv"),
+        "tuned Python loop": lambda: yardsticks.tuned(source, neighbors, M, folder / "out.tsv"),
+        "datasets.map, batched": lambda: yardsticks.by_map(source, neighbors, M, folder / "mapped", folder),
+    }
+    for name, operator in operators(synonyms).items():
+        for threads in (1, 2):
+            jobs[f"xlt: {name}, {threads} thread{'s' * (threads > 1)}"] = _ours(source, out, operator, threads)
+    finished = folder / "finished"
+    build(source, operators(synonyms)["uniform, space words"], m=M, out=finished)
+    blob = np.frombuffer(b"".join(path.read_bytes() for path in finished.glob("*.arrow")), np.uint8)
+    jobs["cp of the finished folder"] = lambda: shutil.copytree(finished, folder / "copy", dirs_exist_ok=True)
+    jobs["memcpy of its bytes"] = lambda: blob.copy()
+    return jobs
 
 
-def rounds(jobs: dict[str, Callable[[], object]], runs: int) -> dict[str, list[float]]:
-    """Seconds of every job in every round; the jobs take turns, so a slow moment hits them all."""
-    for work in jobs.values():
-        work()  # compile, fill the page cache
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(runs):
-        for name, work in jobs.items():
-            seconds[name].append(timed(work))
-    return seconds
+def _ours(source: Path, out: Path, operator: Substitute | Swap, threads: int) -> Callable[[], object]:
+    return lambda: ours(source, out, operator, threads)
 
 
-def jobs_of(source: Path, synonyms: SynonymSet, folder: Path) -> dict[str, Callable[[], object]]:
-    """The yardstick first, then ours."""
-    neighbors = synonyms.to_mapping()
-    uniform = Substitute(synonyms, p="uniform", words="space", case="exact")
-    tenth = Substitute(synonyms, p=0.1, words="space", case="exact")
-    span = Substitute(synonyms, p=0.1)
+def cold_jobs(source: Path, synonyms: SynonymSet, folder: Path) -> Jobs:
+    """Whole processes, from the start of Python to the end."""
+    write_json(synonyms.to_mapping(), folder / "set.json")
+    synonyms.save(folder / "set.arrow")
+    script = str(Path(yardsticks.__file__))
+    theirs = [sys.executable, script, str(source), str(folder / "set.json"), str(M), str(folder / "out.tsv")]
+    common = ["build", str(source), "--m", str(M), "--out", str(folder / "cold"), "--overwrite", "--words", "space"]
+    command = [sys.executable, "-m", "xlt_augment", *common, "--case", "exact", "--synonyms", str(folder / "set.arrow")]
 
-    def ours(operator: Substitute | Swap, threads: int) -> Callable[[], object]:
-        def work() -> None:
-            shutil.rmtree(folder / "out", ignore_errors=True)
-            build(source, operator, m=M, out=folder / "out", num_proc=threads)
-
-        return work
+    def run(words: list[str]) -> Callable[[], object]:
+        return lambda: subprocess.run(words, check=True, capture_output=True)
 
     return {
-        "plain loop, uniform": lambda: plain_loop(source, neighbors, folder / "out.tsv", None),
-        "plain loop, p=0.1": lambda: plain_loop(source, neighbors, folder / "out.tsv", 0.1),
-        "xlt, uniform, space, 1 thread": ours(uniform, 1),
-        "xlt, uniform, space, 2 threads": ours(uniform, 2),
-        "xlt, p=0.1, space, 1 thread": ours(tenth, 1),
-        "xlt, p=0.1, space, 2 threads": ours(tenth, 2),
-        "xlt, p=0.1, span, initial, 2 threads": ours(span, 2),
-        "xlt, swap p=0.1, 2 threads": ours(Swap(p=0.1), 2),
+        COLD + PUBLISHED: run(theirs),
+        COLD + "xlt-augment build --p uniform": run([*command, "--p", "uniform"]),
+        COLD + "xlt-augment build --p 0.1": run([*command, "--p", "0.1"]),
     }
 
 
-def startup(runs: int) -> dict[str, float]:
-    """Median seconds of whole processes: an empty Python, the import, the help."""
-    commands = {
-        "python -c pass": [sys.executable, "-c", "pass"],
-        "import xlt_augment": [sys.executable, "-c", "import xlt_augment"],
-        "xlt-augment --help": [sys.executable, "-m", "xlt_augment", "--help"],
-    }
-    return {
-        name: statistics.median(
-            timed(lambda c=command: subprocess.run(c, check=True, capture_output=True)) for _ in range(runs)
-        )  # type: ignore[misc]
-        for name, command in commands.items()
-    }
+def parts(source: Path, operator: Substitute | Swap, out: Path) -> dict[str, float]:
+    """Seconds by what they are spent on, in one thread; what a part calls of another part counts there."""
+    spent: dict[str, float] = {}
+    inside: list[float] = []  # seconds of parts that the part under way called
+
+    def measured(owner: Any, name: str, label: str) -> Callable[[], None]:
+        plain = getattr(owner, name)
+
+        def timing(*args: Any, **options: Any) -> Any:
+            start = time.perf_counter()
+            inside.append(0.0)
+            try:
+                return plain(*args, **options)
+            finally:
+                seconds = time.perf_counter() - start
+                spent[label] = spent.get(label, 0.0) + seconds - inside.pop()
+                if inside:
+                    inside[-1] += seconds
+
+        setattr(owner, name, timing)
+        return lambda: setattr(owner, name, plain)
+
+    undo = [
+        measured(stage, "open_corpus", "reading and checking"),
+        measured(stage, "perturb_unit", "words, random numbers, copies"),
+        measured(ColumnHasher, "update", "sha256 of the content"),
+        measured(_HashingFile, "write", "writing the files, with their sha256"),
+    ]
+    whole = timed(lambda: ours(source, out, operator, 1))
+    for restore in undo:
+        restore()
+    return {name: round(value, 3) for name, value in (spent | {"the rest": whole - sum(spent.values()), "all": whole}).items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--source", type=Path, help="labelled pairs as TSV [default: the embedded sample]")
+    parser.add_argument("--source", type=Path, action="append", help="pairs as TSV, repeatable [default: the embedded sample]")
     parser.add_argument("--synonyms", default="default", help="synonym set [default: the embedded one]")
-    parser.add_argument("--pairs", type=int, default=49_401, help="rows that the source is tiled to")
+    parser.add_argument("--pairs", type=int, default=49_401, help="rows that the sources are tiled to")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
-    source = options.source or resource("samples/paraphrase/train-en.tsv")
+    sources = options.source or [source_or_sample(None)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tile(source, folder / "pairs.tsv", options.pairs)
+        source = folder / "pairs.tsv"
+        tile(sources, source, options.pairs)
         synonyms = SynonymSet.load(options.synonyms)
-        seconds = rounds(jobs_of(folder / "pairs.tsv", synonyms, folder), options.runs)
-        plan = plan_build(folder / "pairs.tsv", Swap(), m=M, out=folder / "size")
-        size = sum(entry.bytes for entry in run_build(plan).manifest.files)
-    report(options, source, synonyms, seconds, size)
+        jobs = jobs_of(source, synonyms, folder)
+        seconds = rounds(jobs, options.runs, warm=[job for job in jobs if job.startswith("xlt")])
+        seconds |= rounds(cold_jobs(source, synonyms, folder), options.runs, warm=[COLD + "xlt-augment build --p 0.1"])
+        few = yardsticks.by_nlpaug(yardsticks.read_rows(source)[:_NLPAUG_PAIRS], M) or {}
+        slow = rounds(few, 1)
+        where = {job: parts(source, operator, folder / "out") for job, operator in operators(synonyms).items()}
+        same = {_hash(source, operators(synonyms)["p=0.1, space words"], folder / "out", threads) for threads in (1, 2)}
+        verify(folder / "out")
+    assert len(same) == 1, "the hash depends on the number of threads"
+    names = ", ".join(path.name for path in sources)
+    report(options, names, synonyms, seconds, {job: values[0] for job, values in slow.items()}, where)
 
 
-def report(options: argparse.Namespace, source: Path, synonyms: SynonymSet, seconds: dict[str, list[float]], size: int) -> None:
-    """Print the table and write it as JSON."""
+def _hash(source: Path, operator: Substitute | Swap, out: Path, threads: int) -> str:
+    ours(source, out, operator, threads)
+    return verify(out).manifest.logical_hash
+
+
+def report(
+    options: argparse.Namespace, sources: str, synonyms: SynonymSet, seconds: dict[str, list[float]],
+    slow: dict[str, float], where: dict[str, dict[str, float]],
+) -> None:  # fmt: skip
+    """Print the tables and write them as JSON."""
     rows = []
     for name, values in seconds.items():
-        base = seconds["plain loop, uniform" if "uniform" in name else "plain loop, p=0.1"]
-        ratio = statistics.median(b / v for b, v in zip(base, values))
+        base = seconds[COLD + PUBLISHED if name.startswith(COLD) else PUBLISHED]
         middle = statistics.median(values)
+        rows.append(_row(name, middle, options.pairs, ratio(base, values)))
+    for name, value in slow.items():
+        whole = value * options.pairs / _NLPAUG_PAIRS
         rows.append(
-            {
-                "what": name,
-                "seconds": round(middle, 3),
-                "variants_per_s": round(options.pairs * M / middle),
-                "ratio": round(ratio, 1),
-            }
+            _row(f"{name}, from {_NLPAUG_PAIRS} pairs", whole, options.pairs, statistics.median(seconds[PUBLISHED]) / whole)
         )
-        print(f"{name:<40}{middle:>9.3f} s{options.pairs * M / middle:>14,.0f} variants/s{ratio:>8.1f}x")
-    starts = startup(options.runs)
-    for name, value in starts.items():
-        print(f"{name:<40}{value:>9.3f} s")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
+    for row in rows:
+        print(f"{row['what']:<58}{row['seconds']:>9.3f} s{row['variants_per_s']:>14,} pairs/s{row['ratio']:>8.1f}x")
+    for name, shares in where.items():
+        print(f"{name}, 1 thread: " + ", ".join(f"{label} {value:.3f}" for label, value in shares.items()))
     facts = {
-        "pairs": options.pairs,
-        "m": M,
-        "runs": options.runs,
-        "source": source.name,
-        "synonyms": f"{synonyms.name}, {len(synonyms)} words",
-        "dataset_bytes": size,
-        "table": rows,
-        "startup": {name: round(value, 3) for name, value in starts.items()},
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **{n: version(n) for n in ("xlt", "numba", "numpy", "pyarrow")}},
-        "commit": commit.stdout.strip(),
+        "pairs": options.pairs, "m": M, "runs": options.runs, "source": sources,
+        "synonyms": f"{synonyms.name}, {len(synonyms)} words", "table": rows, "parts": where,
+    }  # fmt: skip
+    write_result("build", facts, ("xlt", "numba", "numpy", "pyarrow", "datasets", "nlpaug"))
+
+
+def _row(name: str, seconds: float, pairs: int, against: float) -> dict[str, Any]:
+    return {
+        "what": name,
+        "seconds": round(seconds, 3),
+        "variants_per_s": round(pairs * M / seconds),
+        "ratio": round(against, 1),
     }
-    target = HERE / "results" / "build.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(facts, indent=2) + "\n")
-    print(f"written: {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from xlt_augment.cli.compiler import load_compiler
 from xlt_augment.cli.options import Help, Names, Probability, Size, Spaced, joined
 
 _DEFAULTS = {"m": 10, "p": 0.1, "words": "span", "case": "initial"}
@@ -101,6 +102,7 @@ def build(source: str | None, **options: Any) -> None:
     SOURCE is a TSV, CSV, JSONL or Parquet file (also .gz, .bz2, .zst), a pattern in quotes, a folder that `datasets` saved, or
     hf:NAME[/CONFIG][:SPLIT]. Without it, the embedded sample is taken.
     """
+    load_compiler()
     from xlt_augment.cli.report import json_report, preparing, progress_bar, show_plan, show_report
     from xlt_augment.materialize.build import plan_build, run_build
     from xlt_augment.resources import resource

@@ -20,7 +20,7 @@ from xlt_augment.materialize.sources import Chunk, Layout, Source, open_source
 from xlt_augment.materialize.sources.base import DEFAULT_COLUMNS, check_names
 
 SOURCE_FORMAT = "xlt-source/1"
-_HELD_BYTES = 32 << 20  # a source that is no larger stays in memory between the two passes
+_HELD_BYTES = 16 << 20  # a source that is no larger stays in memory between the two passes
 
 
 @dataclass(frozen=True, kw_only=True)
