@@ -1,7 +1,7 @@
 """Compiled loops of token columns: texts cut before each run of spaces, pieces looked up, ids gathered.
 
-Names: `data` holds the bytes of all texts, `offsets` [n + 1] cuts them into texts. `slots` is an open-addressing table over the keys
-(key_data, key_offsets): -1 for an empty slot, else upper half of the hash << 32 | key. Callers: `table.py`, `word_ids.py`.
+Names: `data` holds the bytes of all texts, `offsets` [n + 1] cuts them into texts. `slots` is an open-addressing table over the
+keys (key_data, key_offsets): -1 for an empty slot, else upper half of the hash << 32 | key. Callers: `table.py`, `word_ids.py`.
 """
 
 import numpy as np
@@ -50,7 +50,7 @@ def _put(slots: np.ndarray, h: np.uint64, k: int) -> None:
 def find_pieces(
     data: np.ndarray, offsets: np.ndarray, slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Keys of all pieces (-1: none) and `first` [n + 1], where those of each text begin; place, start and stop of those without.
+    """Keys of all pieces, -1 for none, and `first` [n + 1], where those of each text begin; place, start, stop of the rest.
 
     A piece is a run of spaces and the bytes up to the next space; the first of a text may lack the spaces, and an empty text is
     one empty piece.
@@ -159,7 +159,7 @@ def gather_ids(
     keys: np.ndarray, first: np.ndarray, offsets: np.ndarray, ids: np.ndarray, id_offsets: np.ndarray,
     more_ids: np.ndarray, more_offsets: np.ndarray, whole: np.ndarray, whole_ids: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
-    """The ids of all texts behind each other, int32 [offsets[n]]; those of texts marked in `whole` from `whole_ids`, in order."""
+    """The ids of all texts behind each other, int32 [offsets[n]]; those of the texts in `whole` from `whole_ids`, in order."""
     n, known = first.size - 1, id_offsets.size - 1
     out = np.empty(offsets[n], np.int32)
     taken = o = 0

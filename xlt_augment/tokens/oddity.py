@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 _SPACE = re.compile(r"\s")
 _JOINERS = re.compile("[\u200c\u200d]")  # invisible, but a part of words in Persian, Hindi and others, and of emoji
-# Characters that form one grapheme cluster with what follows, even a space (Unicode 17, GraphemeBreakProperty: Prepend).
+# Letters that form one grapheme cluster with what follows, even a space (GraphemeBreakProperty: Prepend, Unicode 17; the others
+# of that property are not printable).
 _PREPEND = re.compile(
-    "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd\U000111c2\U000111c3\U000113d1\U0001193f\U00011941"
-    "\U00011a3a\U00011a84-\U00011a89\U00011d46\U00011f02]"
+    "[\u0d4e\U000111c2\U000111c3\U000113d1\U0001193f\U00011941\U00011a3a\U00011a84-\U00011a89\U00011d46\U00011f02]"
 )
 _PRINTABLE_ASCII = [chr(c) for c in range(0x21, 0x7F)]
 
@@ -46,11 +46,13 @@ class Oddity:
     def _is_odd(self, piece: str) -> bool:
         body = piece.lstrip(" ")
         leading = len(piece) - len(body)
+        if not body:  # an empty text, or the spaces that end one
+            return self._rules.strips or (self._local is not None and self._local.normalize_str(piece) != piece)
         if self._added.search(body) or (self._rules.single_spaces and leading > 1):
             return True
-        if self._rules.strict and not (body and _JOINERS.sub("", body).isprintable()):
+        if self._rules.strict and not _JOINERS.sub("", body).isprintable():
             return True
-        if self._rules.graphemes and _PREPEND.search(body):
+        if self._rules.graphemes and (_PREPEND.match(body[-1]) or not body[-1].isprintable()):
             return True
         if self._local is None or (self._plain_ascii and piece.isascii()):
             return False
@@ -79,6 +81,7 @@ def _normalizer(local: dict[str, Any] | None) -> "tokenizers.normalizers.Normali
     if local is None:
         return None
     from tokenizers import Tokenizer
+    from tokenizers.normalizers import Normalizer
 
     bare = Tokenizer.from_str(
         json.dumps(
@@ -87,4 +90,5 @@ def _normalizer(local: dict[str, Any] | None) -> "tokenizers.normalizers.Normali
              "model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}}
         )
     )  # fmt: skip
-    return bare.normalizer
+    found: Normalizer | None = bare.normalizer
+    return found

@@ -18,6 +18,7 @@ from xlt_augment.errors import TokenizerError, UsageError
 if TYPE_CHECKING:
     import tokenizers
 
+_SILENT = 50  # the level CRITICAL
 _BATCH = 1_000  # texts encoded at once: enough for all cores, and their encodings stay small in memory
 _PROBES = ("Two words, 3 signs: naïve café.", " ein  Haus\t東京 서울 ")
 
@@ -33,8 +34,8 @@ class Encoded(NamedTuple):
 class Tokenizer:
     """A fast tokenizer without truncation and padding.
 
-    `name` as given, of a folder its last part; `sha256` of its canonical JSON (docs/format.md, "Token columns"); `config`: that JSON;
-    `backend`: the `tokenizers.Tokenizer`.
+    `name` as given, of a folder its last part; `sha256` of its canonical JSON (docs/format.md, "Token columns"); `config`: that
+    JSON; `backend`: the `tokenizers.Tokenizer`.
     """
 
     name: str
@@ -56,8 +57,8 @@ class Tokenizer:
 def open_tokenizer(name: str) -> Tokenizer:
     """The fast tokenizer that `transformers.AutoTokenizer` finds for a Hub name or a folder; runs no code from there.
 
-    Raises UsageError when transformers is not installed, TokenizerError when there is no such tokenizer, when it is not a fast one,
-    or does more than its `tokenizers` backend.
+    Raises UsageError when transformers is not installed, TokenizerError when there is no such tokenizer, when it is not a fast
+    one, or does more than its `tokenizers` backend.
     """
     with _quiet():
         loaded = _load(name)
@@ -151,7 +152,7 @@ def _quiet_logging() -> Iterator[None]:
         yield
         return
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
+    logging.set_verbosity(_SILENT)
     logging.disable_progress_bar()
     try:
         yield

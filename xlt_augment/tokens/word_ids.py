@@ -9,7 +9,7 @@ from xlt_augment.arrays import number_array
 from xlt_augment.tokens import kernel_tokens as kernel
 from xlt_augment.tokens.oddity import Oddity
 from xlt_augment.tokens.table import Pieces, Table
-from xlt_augment.tokens.tokenizer import Encoded, Tokenizer
+from xlt_augment.tokens.tokenizer import Tokenizer
 from xlt_augment.tokens.word_wise import word_rules
 from xlt_augment.words.kernel_words import gather
 from xlt_augment.words.texts import Texts

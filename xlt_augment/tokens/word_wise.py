@@ -60,6 +60,7 @@ class WordRules:
     `reason`: a short phrase why it does not, else None, and the rest describes pieces that are exact:
     `strict`: only those without white space beside their leading spaces, before and after the normalizer;
     `single_spaces`: only those with at most one leading space;
+    `strips`: the normalizer may take spaces off the end of a text;
     `graphemes`: the normalizer works on grapheme clusters;
     `local`: the JSON of the normalizer without its steps that only strip or collapse white space, or None.
     """
@@ -67,6 +68,7 @@ class WordRules:
     reason: str | None = None
     strict: bool = False
     single_spaces: bool = False
+    strips: bool = False
     graphemes: bool = False
     local: dict[str, Any] | None = None
 
@@ -83,6 +85,7 @@ def word_rules(config: dict[str, Any]) -> WordRules:
     return WordRules(
         strict=cutter == _KEEPS or collapses,
         single_spaces=collapses,
+        strips=len(local) < len(steps),
         graphemes=any(step["type"] == "Precompiled" for step in steps),
         local={"type": "Sequence", "normalizers": local} if local else None,
     )
@@ -144,8 +147,10 @@ def _cutter(steps: list[dict[str, Any]]) -> tuple[str | None, str | None]:
 
 def _cuts(step: dict[str, Any]) -> str | None:
     match step:
-        case {"type": "BertPreTokenizer" | "Whitespace" | "WhitespaceSplit"} | {"type": "CharDelimiterSplit", "delimiter": " "}:
+        case {"type": "BertPreTokenizer" | "Whitespace" | "WhitespaceSplit"}:
             return _DROPS
+        case {"type": "CharDelimiterSplit", "delimiter": " "}:  # drops spaces, but no other white space
+            return _KEEPS
         case {"type": "Metaspace", "split": True} | {"type": "ByteLevel", "use_regex": True}:
             return _KEEPS
         case {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}:
