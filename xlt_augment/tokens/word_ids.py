@@ -40,6 +40,11 @@ class WordIds:
         """How ids are made: "words" or "texts"."""
         return "texts" if self.reason else "words"
 
+    @property
+    def pieces(self) -> int:
+        """How many distinct pieces are remembered."""
+        return self._table.size
+
     def ids(self, texts: Texts) -> pa.ListArray:
         """The ids of each text without special tokens: list<int32> [texts]; in all less than 2**31 ids."""
         if self.reason:
