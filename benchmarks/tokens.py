@@ -63,7 +63,10 @@ def made_tokenizers(source: Path, folder: Path) -> list[str]:
     """One tokenizer of each kind, trained on the source; their folders."""
     texts = [text for row in source.read_text(encoding="utf-8").splitlines() for text in row.split("\t")[:2]]
     wordpiece = Backend(models.WordPiece(unk_token="[UNK]"))
-    wordpiece.normalizer, wordpiece.pre_tokenizer = normalizers.BertNormalizer(lowercase=False), pre_tokenizers.BertPreTokenizer()
+    wordpiece.normalizer, wordpiece.pre_tokenizer = (
+        normalizers.BertNormalizer(lowercase=False),
+        pre_tokenizers.BertPreTokenizer(),
+    )
     kinds = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     wordpiece.train_from_iterator(
         texts, trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=kinds, show_progress=False)

@@ -1,4 +1,4 @@
-"""Ids of texts by words are those of the whole texts, for every kind of tokenizer, by an independent reference: the tokenizer itself."""
+"""Ids of texts by words are those of the whole texts; the independent reference is the tokenizer itself."""
 
 import functools
 import random
@@ -22,12 +22,62 @@ from xlt_augment.tokens.word_ids import WordIds
 from xlt_augment.tokens.word_wise import WordRules
 from xlt_augment.words.texts import Texts
 
-LETTERS = [*"abXYZ019.,!'-_|/", "the", "The", "n't", "'s", "''", "``", "é", "e\u0301", "Ü", "ß", "İ", "Σ", "ς", "²", "½", "ﬁ", "Ⅷ"]
-SCRIPTS = ["中", "国", "。", "한국", "각", "\u1100\u1161", "ไทย", "น้ำ", "क्षि", "ا", "لا", "😀", "👨\u200d👩", "🇫", "🇷", "\ufe0f"]
+LETTERS = [
+    *"abXYZ019.,!'-_|/",
+    "the",
+    "The",
+    "n't",
+    "'s",
+    "''",
+    "``",
+    "é",
+    "e\u0301",
+    "Ü",
+    "ß",
+    "İ",
+    "Σ",
+    "ς",
+    "²",
+    "½",
+    "ﬁ",
+    "Ⅷ",
+]
+SCRIPTS = [
+    "中",
+    "国",
+    "。",
+    "한국",
+    "각",
+    "\u1100\u1161",
+    "ไทย",
+    "น้ำ",
+    "क्षि",
+    "ا",
+    "لا",
+    "😀",
+    "👨\u200d👩",
+    "🇫",
+    "🇷",
+    "\ufe0f",
+]
 MARKS = ["\u0301", "\u0308", "\u0e33", "\u200d", "\u200c", "\u0d4e", "\U00011a84", "\u0600", "\U000110bd", "\u0378"]
 SPACES = [*"\t\n\r\x00\x01\x1c\x7f\x85", "\r\n", "\u00a0", "\u3000", "\u200b", "\u2028", "\u2003", "\ufeff", "\u00ad", "\u180e"]
 CHANGED = ["▁", "Ġ", "\u00a8", "\u00b4", "\u2017", "\ufffd", "\ufdfa", "\U0010ffff", "\ue000"]
-TOKENS = ["[MASK]", "[mask]", "[UNK]", "<mask>", "</s>", "<s>", "<x>", "<|endoftext|>", "Québec", "québec", "Ａb", "Ab", "in the"]
+TOKENS = [
+    "[MASK]",
+    "[mask]",
+    "[UNK]",
+    "<mask>",
+    "</s>",
+    "<s>",
+    "<x>",
+    "<|endoftext|>",
+    "Québec",
+    "québec",
+    "Ａb",
+    "Ab",
+    "in the",
+]
 GAPS = st.sampled_from(["", "", " ", " ", " ", "  ", "   "])
 
 
@@ -71,7 +121,9 @@ def ids(words: WordIds, texts: Sequence[str]) -> list[list[int]]:
 @given(texts=TEXTS)
 @example(texts=["", " ", "  ", "a", " a", "a ", "a  b", "  a  ", "a\t b", "a \u0301b", "\u200b", "a \u200b b", "x<mask> y"])
 @example(texts=["a b", "b a", "\u0d4e b", "\u0d4e \u0308b", "a \u00a8 b", "a\u00a8 b", "a \ufdfa b", "▁a ▁", " ▁ ▁a", "Ġ Ġa"])
-@example(texts=["x Québec y", "x QUÉBECs y", "x Ab y", "xＡb", "in the", "a 中 b", "<x> a", "a <x>", "a  <x>  b", "a\n <mask>\n b"])
+@example(
+    texts=["x Québec y", "x QUÉBECs y", "x Ab y", "xＡb", "in the", "a 中 b", "<x> a", "a <x>", "a  <x>  b", "a\n <mask>\n b"]
+)
 def test_ids_are_those_of_the_whole_texts(name: str, texts: list[str], folder: Path) -> None:
     tokenizer, reference = saved(name, folder)
     words = WordIds(tokenizer)

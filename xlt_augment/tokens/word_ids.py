@@ -9,13 +9,14 @@ from xlt_augment.arrays import number_array
 from xlt_augment.tokens import kernel_tokens as kernel
 from xlt_augment.tokens.oddity import Oddity
 from xlt_augment.tokens.table import Pieces, Table
-from xlt_augment.tokens.tokenizer import Tokenizer
+from xlt_augment.tokens.tokenizer import Encoded, Tokenizer
 from xlt_augment.tokens.word_wise import word_rules
 from xlt_augment.words.kernel_words import gather
 from xlt_augment.words.texts import Texts
 
 MAX_PIECES, MAX_BYTES = 2 << 20, 64 << 20  # about 200 MB of table; what is not kept is tokenised once per call
 _LONGEST = 256  # bytes; a longer piece, such as a sentence without spaces, seldom comes again
+_SLICE = 4_096  # texts looked up at once, so that what is between the loops stays in the processor's cache
 _SAMPLE = 1_000  # texts of the check
 
 
@@ -50,22 +51,11 @@ class WordIds:
         if self.reason:
             encoded = self.tokenizer.encode(texts.to_strings())
             return _list_array(encoded.ids, _ends(encoded.lengths))
-        table = self._table
-        keys, first, places, starts, stops = kernel.find_pieces(
-            texts.data, texts.offsets, table.slots, table.pieces.data, table.pieces.offsets
-        )
-        more = Pieces.none()
-        if places.size:
-            keys[places], table, more = self._learn(texts.data, starts, stops)
-        known = table.pieces
-        lengths, whole = kernel.text_lengths(keys, first, known.id_offsets, known.odd, more.id_offsets, more.odd)
-        encoded = self.tokenizer.encode(_taken(texts, np.flatnonzero(whole)))
-        lengths[whole] = encoded.lengths
-        ends = _ends(lengths)
-        ids = kernel.gather_ids(
-            keys, first, ends, known.ids, known.id_offsets, more.ids, more.id_offsets, whole, encoded.ids
-        )  # fmt: skip
-        return _list_array(ids, ends)
+        n = texts.offsets.size - 1
+        parts = [self._by_words(texts.slice(start, min(start + _SLICE, n))) for start in range(0, n, _SLICE)]
+        none = np.empty(0, np.int32)
+        lengths = np.concatenate([none, *(part.lengths for part in parts)])
+        return _list_array(np.concatenate([none, *(part.ids for part in parts)]), _ends(lengths))
 
     def check(self, texts: Texts) -> None:
         """Compare a sample of texts with their encoding as a whole, and go over to whole texts if one differs."""
@@ -79,6 +69,23 @@ class WordIds:
             text = next(text for k, text in enumerate(sample) if found[k].as_py() != self.tokenizer.encode([text]).ids.tolist())
             self.reason = f"word by word it gives other ids for the text {text if len(text) <= 60 else text[:60] + ' ...'!r}"
             self._table = Table.empty()
+
+    def _by_words(self, texts: Texts) -> Encoded:
+        table = self._table
+        keys, first, places, starts, stops = kernel.find_pieces(
+            texts.data, texts.offsets, table.slots, table.pieces.data, table.pieces.offsets
+        )
+        more = Pieces.none()
+        if places.size:
+            keys[places], table, more = self._learn(texts.data, starts, stops)
+        known = table.pieces
+        lengths, whole = kernel.text_lengths(keys, first, known.id_offsets, known.odd, more.id_offsets, more.odd)
+        encoded = self.tokenizer.encode(_taken(texts, np.flatnonzero(whole)))
+        lengths[whole] = encoded.lengths
+        ids = kernel.gather_ids(
+            keys, first, _ends(lengths), known.ids, known.id_offsets, more.ids, more.id_offsets, whole, encoded.ids
+        )  # fmt: skip
+        return Encoded(ids, lengths)
 
     def _learn(self, data: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, Table, Pieces]:
         """The keys of byte ranges, in a table that has what may be kept, and the pieces behind it that may not."""
