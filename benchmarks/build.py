@@ -24,7 +24,7 @@ from common import Jobs, ratio, rounds, source_or_sample, tile, timed, write_res
 
 from xlt_augment import Substitute, Swap, SynonymSet, build, verify
 from xlt_augment.content_hash import ColumnHasher
-from xlt_augment.materialize import build as stage
+from xlt_augment.materialize import plan, write
 from xlt_augment.materialize.shards import _HashingFile
 from xlt_augment.synonyms.files import write_json
 
@@ -116,8 +116,8 @@ def parts(source: Path, operator: Substitute | Swap, out: Path) -> dict[str, flo
         return lambda: setattr(owner, name, plain)
 
     undo = [
-        measured(stage, "open_corpus", "reading and checking"),
-        measured(stage, "perturb_unit", "words, random numbers, copies"),
+        measured(plan, "open_corpus", "reading and checking"),
+        measured(write, "perturb_unit", "words, random numbers, copies"),
         measured(ColumnHasher, "update", "sha256 of the content"),
         measured(_HashingFile, "write", "writing the files, with their sha256"),
     ]

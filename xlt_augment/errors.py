@@ -6,6 +6,7 @@ XltError            anything that the caller can mend                        exi
 ├── SynonymError    a synonym set that cannot be read, or a word that it lacks
 ├── VectorError     word vectors or similarity ratings that cannot be read or used
 ├── ConstraintError synonym or antonym pairs, or a WordNet, that cannot be read
+├── TokenizerError  a tokenizer that cannot be had or used
 ├── DownloadError   a file that could not be fetched whole
 ├── OutputError     a dataset or file that cannot be written
 └── DatasetError    a dataset on disk that is not what its manifest says
@@ -42,6 +43,10 @@ class VectorError(XltError):
 
 class ConstraintError(XltError):
     """Synonym or antonym pairs, or a WordNet, that cannot be read."""
+
+
+class TokenizerError(XltError):
+    """A tokenizer that cannot be had or used."""
 
 
 class DownloadError(XltError):

@@ -166,7 +166,7 @@ def test_overwrite_exchanges_and_keeps_the_old_one_until_then(
     path = small_tsv()
     old = build(path, OPERATORS[0], m=2, out="out")
     with monkeypatch.context() as patch:
-        patch.setattr("xlt_augment.materialize.build.dataset_card", lambda *_: 1 / 0)
+        patch.setattr("xlt_augment.materialize.write.dataset_card", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build(path, OPERATORS[0], m=3, out="out", overwrite=True)
     assert verify("out").manifest == old.manifest

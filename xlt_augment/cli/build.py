@@ -19,6 +19,7 @@ xlt-augment build train.tsv --method swap --p 0.2      word-order swaps
 xlt-augment build polarity.tsv --columns sentence,label --text-columns sentence
 xlt-augment build 'shards/*.jsonl' --text-columns premise,hypothesis --label-column gold
 xlt-augment build hf:nyu-mll/glue/mrpc:train --out mrpc-10
+xlt-augment build train.tsv --tokenizer bert-base-multilingual-cased
 xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
 
 
@@ -53,6 +54,11 @@ xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
     "--case",
     type=click.Choice(["exact", "initial", "any"]),
     help="Look words up as written, also a capitalised first word, or all in lower case.  [default: initial]",
+)
+@click.option(
+    "--tokenizer",
+    metavar="NAME|PATH",
+    help="Add the token ids of each text, of this Hugging Face tokenizer, for xlt-train. Needs the extra tokenize.",
 )
 @click.option("--text-columns", type=Names(), multiple=True, callback=joined, help="Columns to perturb, separated by commas.")
 @click.option("--label-column", help="Column with the label; '' for none.  [default: label, where there is one]")
@@ -104,7 +110,8 @@ def build(source: str | None, **options: Any) -> None:
     """
     load_compiler()
     from xlt_augment.cli.report import json_report, preparing, progress_bar, show_plan, show_report
-    from xlt_augment.materialize.build import plan_build, run_build
+    from xlt_augment.materialize.build import run_build
+    from xlt_augment.materialize.plan import plan_build
     from xlt_augment.resources import resource
 
     start, settings = time.perf_counter(), _settings(options)
@@ -115,7 +122,7 @@ def build(source: str | None, **options: Any) -> None:
     with preparing():
         reading = {name: options[name] for name in ("text_columns", "label_column", "header", "columns", "labels")}
         plan = plan_build(
-            source, operator, m=settings["m"], seed=options["seed"],
+            source, operator, m=settings["m"], seed=options["seed"], tokenizer=options["tokenizer"],
             out=options["out"], overwrite=options["overwrite"], **reading,
         )  # fmt: skip
     if options["dry_run"]:

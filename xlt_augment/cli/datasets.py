@@ -23,10 +23,12 @@ def inspect(dataset: str, samples: int, as_json: bool) -> None:
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     source, synonyms, size = manifest.source, manifest.synonyms, sum(f.bytes for f in manifest.files)
+    tokenizer = manifest.tokenizer
     pairs = [
         ("dataset", f"{dataset} ({manifest.format}, {size:,} bytes in {len(manifest.files)} files)"),
         ("source", f"{source['name']}: {source['rows']:,} rows, content sha256 {source['sha256'][:12]}"),
         ("synonyms", f"{synonyms['name']} (sha256 {synonyms['sha256'][:12]})" if synonyms else "none"),
+        *([("tokens", f"{tokenizer['name']} (sha256 {tokenizer['sha256'][:12]}), by {tokenizer['by']}")] if tokenizer else []),
         ("recipe", json.dumps(manifest.recipe, ensure_ascii=False)),
         ("software", ", ".join(f"{name} {version}" for name, version in manifest.software.items())),
         ("hash", manifest.logical_hash),

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from xlt_augment.materialize.build import Plan, Report
+from xlt_augment.materialize.build import Report
 from xlt_augment.materialize.dataset import AugmentedDataset, Sample
 from xlt_augment.materialize.manifest import Manifest
 from xlt_augment.materialize.marks import mark_changes, shorten
+from xlt_augment.materialize.plan import Plan
 from xlt_augment.perturb.augment import augment
 
 
@@ -85,7 +86,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
     facts = {
         "target": str(plan.target), "exists": plan.existing is not None, "rows": plan.rows, "bytes": plan.n_bytes,
         "recipe": plan.recipe, "source": {"name": plan.corpus.name, "rows": plan.corpus.rows, "sha256": plan.corpus.sha256},
-        "labels": plan.corpus.label_names, "synonyms": plan.synonyms,
+        "labels": plan.corpus.label_names, "synonyms": plan.synonyms, "tokenizer": plan.tokenizer,
     }  # fmt: skip
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
@@ -115,6 +116,9 @@ def _show_source(plan: Plan) -> None:
     _line("columns", f"text {', '.join(corpus.columns.text)}{labels}" + (f"; carried {', '.join(others)}" if others else ""))
     if plan.synonyms:
         _line("synonyms", f"{plan.synonyms['name']} (sha256 {plan.synonyms['sha256'][:12]})")
+    if plan.tokenizer:
+        whole = f", encoded text by text: {plan.tokens.reason}" if plan.tokens and plan.tokens.reason else ""
+        _line("tokens", f"{plan.tokenizer['name']} (sha256 {plan.tokenizer['sha256'][:12]}){whole}")
 
 
 def json_report(report: Report) -> dict[str, Any]:
@@ -124,7 +128,7 @@ def json_report(report: Report) -> dict[str, Any]:
     return {
         "path": str(report.path), "existed": report.existed, "seconds": round(report.seconds, 3),
         **{key: manifest[key] for key in ("logical_hash", "recipe", "source", "synonyms", "statistics", "files")},
-        "samples": samples,
+        "tokenizer": manifest.get("tokenizer"), "samples": samples,
     }  # fmt: skip
 
 

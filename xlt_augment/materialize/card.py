@@ -11,7 +11,7 @@ from xlt_augment.materialize.marks import mark_changes, shorten
 
 def dataset_card(manifest: Manifest, folder: Path, text_columns: Sequence[str]) -> str:
     """The card of a dataset whose data files lie in `folder` already; `manifest` needs no complete list of files."""
-    recipe, statistics = manifest.recipe, manifest.statistics
+    recipe, statistics, tokenizer = manifest.recipe, manifest.statistics, manifest.tokenizer
     names = ", ".join(f"`{name}`" for name in text_columns)
     synonyms = f"`{manifest.synonyms['name']}` (sha256 `{manifest.synonyms['sha256']}`)" if manifest.synonyms else "none"
     lines = [
@@ -27,6 +27,7 @@ def dataset_card(manifest: Manifest, folder: Path, text_columns: Sequence[str]) 
         "## Recipe",
         *[f"- {key}: `{json.dumps(value, ensure_ascii=False)}`" for key, value in recipe.items()],
         f"- synonym set: {synonyms}",
+        *([f"- tokenizer: `{tokenizer['name']}` (sha256 `{tokenizer['sha256']}`)"] if tokenizer else []),
         f"- source: `{manifest.source['name']}` (content sha256 `{manifest.source['sha256']}`)",
         f"- logical hash: `{manifest.logical_hash}`",
         "## Statistics",

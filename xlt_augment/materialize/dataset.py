@@ -14,6 +14,7 @@ from xlt_augment.errors import DatasetError
 from xlt_augment.materialize.manifest import Manifest
 
 OURS = (("source_id", pa.int64()), ("variant", pa.int16()), ("changed", pa.int32()))  # our columns, behind the source's
+TOKENS = pa.list_(pa.int32())  # the ids of a text
 _LOOKED_AT = 65_536  # rows that samples are chosen from
 
 
@@ -84,7 +85,8 @@ class AugmentedDataset:
 
 def check_schema(path: Path, schema: pa.Schema, manifest: Manifest) -> None:
     """Raises DatasetError when a file lacks a text column or one of ours, or holds it in another type."""
-    wanted = [pa.field(name, pa.string()) for name in manifest.recipe["text_columns"]] + [pa.field(*our) for our in OURS]
+    wanted = [pa.field(name, pa.string()) for name in manifest.recipe["text_columns"]]
+    wanted += [pa.field(name, TOKENS) for name in manifest.token_columns] + [pa.field(*our) for our in OURS]
     missing = [f"{f.name}: {f.type}" for f in wanted if f.name not in schema.names or schema.field(f.name).type != f.type]
     if missing or b"huggingface" not in (schema.metadata or {}):
         raise DatasetError(

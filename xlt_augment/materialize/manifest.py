@@ -31,13 +31,17 @@ class FileEntry(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The manifest's keys, but for `manifest_sha256`, which is computed from them."""
+    """The manifest's keys, but for `manifest_sha256`, which is computed from them.
+
+    `tokenizer`: `name`, `sha256`, `columns` (text column -> its token column), `by`; None without token columns.
+    """
 
     format: str = DATASET_FORMAT
     logical_hash: str
     recipe: dict[str, Any]
     source: dict[str, Any]
     synonyms: dict[str, Any] | None
+    tokenizer: dict[str, Any] | None = None
     statistics: dict[str, Any]
     software: dict[str, str]
     files: tuple[FileEntry, ...]
@@ -45,6 +49,8 @@ class Manifest:
     def to_json(self) -> dict[str, Any]:
         """All keys, `manifest_sha256` included."""
         body = asdict(self) | {"files": [entry._asdict() for entry in self.files]}
+        if self.tokenizer is None:  # the key stands where there are token columns
+            del body["tokenizer"]
         return body | {"manifest_sha256": sha256_json(body)}
 
     def to_bytes(self) -> bytes:
@@ -60,6 +66,11 @@ class Manifest:
     def rows(self) -> int:
         """Rows of the dataset: source rows times m + 1."""
         return int(self.statistics["rows"])
+
+    @property
+    def token_columns(self) -> tuple[str, ...]:
+        """Names of the columns that hold token ids, in the order of the text columns."""
+        return tuple((self.tokenizer or {"columns": {}})["columns"].values())
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -105,8 +116,20 @@ def _has_shape(manifest: Manifest) -> bool:
         and (labels is None or (isinstance(labels, list) and all(isinstance(name, str) for name in labels)))
         and isinstance(columns, list)
         and all(isinstance(name, str) for name in columns)
+        and (manifest.tokenizer is None or _is_tokenizer(manifest.tokenizer, columns))
         and all(_is_plain(entry) for entry in manifest.files)
     )
+
+
+def _is_tokenizer(entry: Any, columns: list[str]) -> bool:
+    known = isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("name", "sha256", "by"))
+    named = entry.get("columns") if known else None
+    return isinstance(named, dict) and named == {name: token_column(name) for name in columns}
+
+
+def token_column(text_column: str) -> str:
+    """Name of the column with the token ids of a text column."""
+    return f"{text_column}_ids"
 
 
 def _is_plain(entry: FileEntry) -> bool:
@@ -117,6 +140,7 @@ def _damaged(path: Path, found: str, expected: str, remedy: str = "Fetch or buil
     return DatasetError(f"reading {path}", found=found, expected=expected, remedy=remedy)
 
 
-def software_versions() -> dict[str, str]:
-    """Versions of what made the dataset; they are no part of its identity."""
-    return {"xlt": version("xlt"), "python": platform.python_version()} | {n: version(n) for n in ("numba", "numpy", "pyarrow")}
+def software_versions(*more: str) -> dict[str, str]:
+    """Versions of what made the dataset, and of `more` packages; they are no part of its identity."""
+    names = ("numba", "numpy", "pyarrow", *more)
+    return {"xlt": version("xlt"), "python": platform.python_version()} | {name: version(name) for name in names}

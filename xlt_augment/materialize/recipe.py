@@ -20,9 +20,10 @@ def make_recipe(operator: Operator, *, m: int, seed: int, text_columns: Sequence
     return {**operator.recipe(), "m": m, "seed": seed, "text_columns": list(text_columns), "unicode": UNICODE_VERSION}
 
 
-def build_id(recipe: Mapping[str, Any], source_sha256: str, synonyms_sha256: str | None) -> str:
-    """Hex hash of recipe, source and synonym set: two builds with one id have the same rows."""
-    return sha256_json({"recipe": recipe, "source": source_sha256, "synonyms": synonyms_sha256})
+def build_id(recipe: Mapping[str, Any], source_sha256: str, synonyms_sha256: str | None, tokenizer_sha256: str | None) -> str:
+    """Hex hash of recipe, source, synonym set and tokenizer: two builds with one id have the same rows."""
+    parts = {"recipe": recipe, "source": source_sha256, "synonyms": synonyms_sha256}
+    return sha256_json(parts | ({"tokenizer": tokenizer_sha256} if tokenizer_sha256 else {}))
 
 
 def folder_name(source: str, recipe: Mapping[str, Any], digest: str) -> str:

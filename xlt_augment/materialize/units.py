@@ -10,7 +10,9 @@ import pyarrow.types as pt
 
 from xlt_augment.arrays import number_array, number_numpy, scalar
 from xlt_augment.content_hash import is_text
+from xlt_augment.materialize.manifest import token_column
 from xlt_augment.perturb.operator import Operator, Part, Perturbed, perturb_in_parts
+from xlt_augment.tokens.word_ids import WordIds
 from xlt_augment.words.texts import Texts
 
 _UNIT_BYTES = 4 << 20  # of output: stays in a cache while it is hashed and written, and a few in flight are little
@@ -33,11 +35,11 @@ class Result(NamedTuple):
     counts: dict[str, int]
 
 
-def cut_units(batches: Iterable[pa.RecordBatch], m: int) -> Iterator[Unit]:
-    """Units of about `_UNIT_BYTES` of output: by rows, and by variants where one row alone is larger."""
+def cut_units(batches: Iterable[pa.RecordBatch], m: int, *, tokens: bool = False) -> Iterator[Unit]:
+    """Units of about `_UNIT_BYTES` of output, token ids included: by rows, and by variants where one row alone is larger."""
     first_id = 0
     for batch in batches:
-        ends = np.cumsum((_row_sizes(batch) + _ROW_BYTES) * (m + 1))
+        ends = np.cumsum((_row_sizes(batch) * (1 + tokens) + _ROW_BYTES) * (m + 1))  # ids take about as much as the texts
         start = done = 0
         while start < batch.num_rows:
             stop = max(start + 1, int(np.searchsorted(ends, done + _UNIT_BYTES, side="right")))
@@ -61,19 +63,23 @@ def _row_sizes(batch: pa.RecordBatch) -> np.ndarray:
     return sizes
 
 
-def perturb_unit(unit: Unit, operator: Operator, seed: int, text_columns: tuple[str, ...]) -> list[Result]:
+def perturb_unit(
+    unit: Unit, operator: Operator, seed: int, text_columns: tuple[str, ...], tokens: WordIds | None = None
+) -> list[Result]:
     """The rows of one unit, in order; more than one result only where 32-bit offsets ask for it."""
     texts = {name: Texts.from_arrow(unit.batch[name]) for name in text_columns}
     parts = perturb_in_parts(operator, texts, seed, unit.first_id, unit.variants)
-    return [_result(unit, part, perturbed) for part, perturbed in parts]
+    return [_result(unit, part, perturbed, tokens) for part, perturbed in parts]
 
 
-def _result(unit: Unit, part: Part, perturbed: dict[str, Perturbed]) -> Result:
+def _result(unit: Unit, part: Part, perturbed: dict[str, Perturbed], tokens: WordIds | None) -> Result:
     n, width = part.end - part.start, part.stop - part.first
     source = np.repeat(np.arange(part.start, part.end), width)
     rest = [name for name in unit.batch.schema.names if name not in perturbed]
     arrays: dict[str, pa.Array] = {name: p.texts.to_arrow() for name, p in perturbed.items()}
     arrays |= {name: unit.batch[name].take(number_array(source)) for name in rest}
+    if tokens is not None:
+        arrays |= {token_column(name): tokens.ids(p.texts) for name, p in perturbed.items()}
     changed: np.ndarray = sum((p.changed for p in perturbed.values()), np.zeros(n * width, np.int32))
     arrays["source_id"] = number_array(unit.first_id + source)
     arrays["variant"] = number_array(np.tile(np.arange(part.first, part.stop, dtype=np.int16), n))

@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from xlt_augment.arrays import number_array, number_numpy, scalar, string_array
 from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import DatasetError
-from xlt_augment.materialize.build import dataset_hasher
 from xlt_augment.materialize.columns import OUR_COLUMNS
 from xlt_augment.materialize.corpus import source_hasher, source_sha256
 from xlt_augment.materialize.dataset import check_schema, read_shard
 from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest
+from xlt_augment.materialize.write import dataset_hasher
 
 _REMEDY = "Fetch or build the dataset again"
 
@@ -62,7 +62,8 @@ def _check_rows(folder: Path, manifest: Manifest) -> None:
     for path, batch in _all_batches(folder, manifest):
         if schema is None:
             check_schema(path, schema := batch.schema, manifest)
-            names, sources = manifest.source["label_names"], [f for f in schema if f.name not in OUR_COLUMNS]
+            names, ours = manifest.source["label_names"], (*manifest.token_columns, *OUR_COLUMNS)
+            sources = [f for f in schema if f.name not in ours]
             whole, originals = dataset_hasher(schema, m), source_hasher(sources, labelled=names is not None)
         if batch.schema != schema:
             raise _wrong(path, "other columns than in the first file", "one schema")
@@ -73,7 +74,7 @@ def _check_rows(folder: Path, manifest: Manifest) -> None:
                 k = int(bad[0])
                 raise _wrong(path, f"{name} {batch[name][k].as_py()} in row {row + k}", f"{expected[k]}, rows in order")
         whole.update(batch)
-        originals.update(_originals(batch, row, m, names))
+        originals.update(_originals(batch.drop_columns(list(ours)), row, m, names))
         row += batch.num_rows
     if schema is None or row != manifest.rows or row != manifest.source["rows"] * (m + 1):
         raise _wrong(folder, f"{row:,} rows", f"{manifest.rows:,}, as the manifest says")
@@ -94,9 +95,9 @@ def _all_batches(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, pa.Re
 
 
 def _originals(batch: pa.RecordBatch, row: int, m: int, names: list[str] | None) -> pa.RecordBatch:
-    """The rows with variant 0, as the source's hash sees them: without our columns, the label by its class name."""
+    """The rows with variant 0, as the source's hash sees them: the label by its class name."""
     rows = number_array(np.arange(-row % (m + 1), batch.num_rows, m + 1))
-    taken = batch.drop_columns(list(OUR_COLUMNS)).take(rows)
+    taken = batch.take(rows)
     if names is None:
         return taken
     known = pc.and_(pc.greater_equal(taken["label"], scalar(0)), pc.less(taken["label"], scalar(len(names))))

@@ -1,0 +1,162 @@
+"""A Hugging Face fast tokenizer as a value: its name, the hash of its own file, and what encodes."""
+
+import json
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from xlt_augment.canonical import sha256_json
+from xlt_augment.errors import TokenizerError, UsageError
+
+if TYPE_CHECKING:
+    import tokenizers
+
+_SILENT = 50  # the level CRITICAL
+_BATCH = 1_000  # texts encoded at once: enough for all cores, and their encodings stay small in memory
+_PROBES = ("Two words, 3 signs: naïve café.", " ein  Haus\t東京 서울 ")
+
+
+class Encoded(NamedTuple):
+    """Ids of n texts behind each other: `ids` int32 [sum of lengths], `lengths` int64 [n]."""
+
+    ids: np.ndarray
+    lengths: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Tokenizer:
+    """A fast tokenizer without truncation and padding.
+
+    `name` as given, of a folder its last part; `sha256` of its canonical JSON (docs/format.md, "Token columns"); `config`: that
+    JSON; `backend`: the `tokenizers.Tokenizer`.
+    """
+
+    name: str
+    sha256: str
+    config: dict[str, Any]
+    backend: "tokenizers.Tokenizer"
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """The ids of whole texts without special tokens, on as many threads as `tokenizers` takes."""
+        parts, lengths = [np.empty(0, np.int32)], np.empty(len(texts), np.int64)
+        for start in range(0, len(texts), _BATCH):
+            batch = list(texts[start : start + _BATCH])
+            ids = [encoding.ids for encoding in self.backend.encode_batch_fast(batch, add_special_tokens=False)]
+            lengths[start : start + len(ids)] = [len(one) for one in ids]
+            parts.append(np.fromiter(chain.from_iterable(ids), np.int32))
+        return Encoded(np.concatenate(parts), lengths)
+
+
+def open_tokenizer(name: str) -> Tokenizer:
+    """The fast tokenizer that `transformers.AutoTokenizer` finds for a Hub name or a folder; runs no code from there.
+
+    Raises UsageError when transformers is not installed, TokenizerError when there is no such tokenizer, when it is not a fast
+    one, or does more than its `tokenizers` backend.
+    """
+    with _quiet():
+        loaded = _load(name)
+    backend = getattr(loaded, "backend_tokenizer", None)
+    if backend is None or _is_custom(backend):
+        raise TokenizerError(
+            f"loading the tokenizer {name}",
+            found=f"{type(loaded).__name__}, which runs in Python",
+            expected="a fast tokenizer, one that a tokenizer.json describes",
+            remedy="Choose another --tokenizer",
+        )
+    wanted = [list(loaded(text, add_special_tokens=False)["input_ids"]) for text in _PROBES]
+    backend.no_truncation()
+    backend.no_padding()
+    config = json.loads(backend.to_str()) | {"truncation": None, "padding": None}
+    short = Path(name).resolve().name if Path(name).exists() else name
+    tokenizer = Tokenizer(short, sha256_json(config), config, backend)
+    if [tokenizer.encode([text]).ids.tolist() for text in _PROBES] != wanted:
+        raise TokenizerError(
+            f"loading the tokenizer {name}",
+            found=f"{type(loaded).__name__}, which gives other ids than its own tokenizer.json",
+            expected="a tokenizer that its tokenizer.json describes",
+            remedy="Choose another --tokenizer",
+        )
+    return tokenizer
+
+
+def _load(name: str) -> Any:
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise UsageError(
+            f"loading the tokenizer {name}",
+            found="no package transformers",
+            expected="it installed",
+            remedy="Run: pip install 'xlt[tokenize]'",
+        ) from error
+    try:
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+        raise _unavailable(name, error) from error
+
+
+def _unavailable(name: str, error: Exception) -> TokenizerError:
+    reason = " ".join(str(error).split())
+    reason = reason if len(reason) <= 160 else reason[:160] + " ..."
+    if Path(name).exists():
+        return TokenizerError(
+            f"loading the tokenizer {name}",
+            found=f"a path that transformers cannot open as a tokenizer: {reason}",
+            expected="a folder with tokenizer.json and tokenizer_config.json",
+            remedy="Check the folder",
+        )
+    return TokenizerError(
+        f"loading the tokenizer {name}",
+        found=f"no such folder, nothing in the local cache, and nothing that the Hub would give ({reason})",
+        expected="a Hub name, or the path of a saved tokenizer",
+        remedy=f"Where there is a network, run `hf download {name} --include '*token*' 'config.json'` and copy HF_HOME here, "
+        "or give --tokenizer PATH",
+    )
+
+
+def _is_custom(backend: "tokenizers.Tokenizer") -> bool:
+    """Whether a step of the backend is written in Python: such steps have the type of the base class."""
+    from tokenizers import normalizers, pre_tokenizers
+
+    return type(backend.normalizer) is normalizers.Normalizer or type(backend.pre_tokenizer) is pre_tokenizers.PreTokenizer
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers without its advice on standard error, such as that torch is missing; errors are raised all the same."""
+    advice = "TRANSFORMERS_NO_ADVISORY_WARNINGS"
+    before = os.environ.get(advice)
+    os.environ[advice] = "1"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield from _quiet_logging()
+    finally:
+        if before is None:
+            del os.environ[advice]
+        else:
+            os.environ[advice] = before
+
+
+def _quiet_logging() -> Iterator[None]:
+    try:
+        from transformers.utils import logging
+    except ImportError:
+        yield
+        return
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(_SILENT)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
