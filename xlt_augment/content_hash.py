@@ -1,7 +1,8 @@
 """Hash of typed columns, independent of chunks, offsets, dictionary encoding and files (docs/format.md, "Logical hash")."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import pyarrow.types as pt
 
 from xlt_augment.arrays import bool_numpy
 from xlt_augment.canonical import sha256_json
+from xlt_augment.sha256 import Digest
 
 BLOCK_ROWS = 65_536  # source rows a block
+NewDigest = Callable[[], Digest]
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -64,9 +67,9 @@ _FIXED_WIDTH = {
 class _Values:
     """Running hash of some values: positions of nulls, lengths, bytes, children. Nulls add no bytes of their own."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.nulls, self.lengths, self.data = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+    def __init__(self, new: NewDigest) -> None:
+        self.count, self._new = 0, new
+        self.nulls, self.lengths, self.data = new(), new(), new()
         self.children: list[_Values] | None = None
 
     def update(self, array: pa.Array) -> None:
@@ -106,9 +109,15 @@ class _Values:
 
     def _update_children(self, arrays: Sequence[pa.Array]) -> None:
         if self.children is None:
-            self.children = [_Values() for _ in arrays]
+            self.children = [_Values(self._new) for _ in arrays]
         for child, array in zip(self.children, arrays, strict=True):
             child.update(array)
+
+    def open(self) -> Iterator[Digest]:
+        """What the values went into."""
+        yield from (self.nulls, self.lengths, self.data)
+        for child in self.children or ():
+            yield from child.open()
 
     def digest(self) -> bytes:
         parts = [self.count.to_bytes(8, "little"), self.nulls.digest(), self.lengths.digest(), self.data.digest()]
@@ -124,8 +133,8 @@ def _fixed(array: pa.Array) -> memoryview:
 class ColumnHasher:
     """Hash of one column's values in blocks of `block_rows`, given in order and in any cut."""
 
-    def __init__(self, block_rows: int) -> None:
-        self.rows, self._block_rows = 0, block_rows
+    def __init__(self, block_rows: int, new: NewDigest = hashlib.sha256) -> None:
+        self.rows, self._block_rows, self._new = 0, block_rows, new
         self._closed: list[bytes] = []
         self._open: _Values | None = None
 
@@ -134,7 +143,7 @@ class ColumnHasher:
         start = 0
         while start < len(array):
             part = array.slice(start, self._block_rows - self.rows % self._block_rows)
-            self._open = self._open or _Values()
+            self._open = self._open or _Values(self._new)
             self._open.update(part)
             self.rows += len(part)
             start += len(part)
@@ -146,6 +155,10 @@ class ColumnHasher:
             self._closed.append(self._open.digest())
         self._open = None
 
+    def open(self) -> Iterator[Digest]:
+        """Digests of the block under way."""
+        return self._open.open() if self._open else iter(())
+
     def digests(self) -> list[bytes]:
         """The blocks' digests, the last one closed as it is."""
         self._close()
@@ -155,12 +168,19 @@ class ColumnHasher:
 class ContentHasher:
     """sha256 over the values of record batches, in blocks of `block_rows` rows, given in order and in any cut.
 
-    `fields` are (name, canonical type) in column order. `columns` may be fed each by itself, in threads of their own.
+    `fields` are (name, canonical type) in column order. `columns` may be fed each by itself, in threads of their own. `new`
+    makes digests; those under way are `open()`, for `sha256.settle`.
     """
 
-    def __init__(self, fields: Sequence[tuple[str, str]], block_rows: int = BLOCK_ROWS) -> None:
+    def __init__(
+        self, fields: Sequence[tuple[str, str]], block_rows: int = BLOCK_ROWS, new: NewDigest = hashlib.sha256
+    ) -> None:
         self.fields = [list(field) for field in fields]
-        self.columns = [ColumnHasher(block_rows) for _ in fields]
+        self.columns = [ColumnHasher(block_rows, new) for _ in fields]
+
+    def open(self) -> Iterator[Digest]:
+        """Digests of the block under way."""
+        return chain.from_iterable(column.open() for column in self.columns)
 
     @property
     def rows(self) -> int:

@@ -12,8 +12,8 @@ from tests.conftest import PROJECT
 
 STAGES = {
     "xlt_augment": (
-        "errors resources canonical arrays content_hash compiled words synonyms vectors counterfit perturb tokens"
-        " materialize cli __main__"
+        "errors resources canonical arrays compiled kernel_sha256 sha256 content_hash words synonyms vectors counterfit"
+        " perturb tokens materialize cli __main__"
     ).split(),
     "xlt_train": "errors files data models methods runs training evaluation cli __main__".split(),
 }

@@ -123,7 +123,7 @@ def build(source: str | None, **options: Any) -> None:
         reading = {name: options[name] for name in ("text_columns", "label_column", "header", "columns", "labels")}
         plan = plan_build(
             source, operator, m=settings["m"], seed=options["seed"], tokenizer=options["tokenizer"],
-            out=options["out"], overwrite=options["overwrite"], **reading,
+            out=options["out"], overwrite=options["overwrite"], num_proc=options["num_proc"], **reading,
         )  # fmt: skip
     if options["dry_run"]:
         show_plan(plan, as_json=options["as_json"])

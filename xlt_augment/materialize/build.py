@@ -1,6 +1,5 @@
 """`build`: a corpus and a synonym set go in, a dataset folder comes out."""
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from xlt_augment.errors import OutputError, UsageError
 from xlt_augment.materialize.manifest import Manifest
-from xlt_augment.materialize.plan import Plan, existing_build, plan_build
+from xlt_augment.materialize.plan import Plan, existing_build, plan_build, thread_count
 from xlt_augment.materialize.publish import new_folder
 from xlt_augment.materialize.write import Progress, write_dataset
 from xlt_augment.perturb.operator import Operator
@@ -46,7 +45,9 @@ def build(
     does not depend on `num_proc` (threads, at most the cores, which are the default) nor on `max_shard_size` (bytes).
     Raises UsageError, SourceError and OutputError; nothing half-written is ever left under the final name.
     """
-    plan = plan_build(source, operator, m=m, seed=seed, tokenizer=tokenizer, out=out, overwrite=overwrite, **reading)
+    plan = plan_build(
+        source, operator, m=m, seed=seed, tokenizer=tokenizer, out=out, overwrite=overwrite, num_proc=num_proc, **reading
+    )
     return run_build(plan, overwrite=overwrite, num_proc=num_proc, max_shard_size=max_shard_size)
 
 
@@ -71,13 +72,9 @@ def run_build(
         return Report(path=plan.target, manifest=plan.existing, seconds=0.0, existed=True)
     try:
         with new_folder(plan.target, overwrite=overwrite) as folder:
-            manifest = write_dataset(folder, plan, min(num_proc or _cores(), _cores()), max_shard_size, progress)
+            manifest = write_dataset(folder, plan, thread_count(num_proc), max_shard_size, progress)
     except OutputError:
         if plan.named and (twin := existing_build(plan.target, plan.digest)):  # another process built it meanwhile
             return Report(path=plan.target, manifest=twin, seconds=time.perf_counter() - start, existed=True)
         raise
     return Report(path=plan.target, manifest=manifest, seconds=time.perf_counter() - start, existed=False)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,17 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from xlt_augment.arrays import string_array
-from xlt_augment.canonical import sha256_file
 from xlt_augment.content_hash import ContentHasher, type_name
 from xlt_augment.errors import SourceError, UsageError
 from xlt_augment.materialize.columns import Columns, choose_columns
 from xlt_augment.materialize.features import class_label, feature_of, stored_feature
 from xlt_augment.materialize.labels import Labels
+from xlt_augment.materialize.pipeline import run_in_order
 from xlt_augment.materialize.sources import Chunk, Layout, Source, open_source
 from xlt_augment.materialize.sources.base import DEFAULT_COLUMNS, check_names
+from xlt_augment.sha256 import Digest, new_sha256, settle
 
 SOURCE_FORMAT = "xlt-source/1"
 _HELD_BYTES = 16 << 20  # a source that is no larger stays in memory between the two passes
+_PIECE = 1 << 20  # bytes of a file that are read at once for its sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,7 @@ class Corpus:
                 break  # another header: the hash tells below
             batch = self.columns.arrange(chunk.batch, self.labels.strings(chunk) if self.labels else None)
             hasher.update(batch)
+            settle(hasher.open())
             yield self._coded(batch)
         if source_sha256(hasher, self.label_names) != self.sha256:
             raise SourceError(
@@ -89,7 +92,8 @@ class Corpus:
 
 def source_hasher(fields: Sequence[pa.Field], *, labelled: bool) -> ContentHasher:
     """Hasher of a source's values; with `labelled` the column `label` counts as its class name."""
-    return ContentHasher([(f.name, "class_label" if labelled and f.name == "label" else type_name(f.type)) for f in fields])
+    kinds = [(f.name, "class_label" if labelled and f.name == "label" else type_name(f.type)) for f in fields]
+    return ContentHasher(kinds, new=new_sha256)
 
 
 def source_sha256(hasher: ContentHasher, label_names: Sequence[str] | None) -> str:
@@ -105,6 +109,7 @@ def open_corpus(
     labels: Sequence[str] | None = None,
     header: bool | None = None,
     columns: Sequence[str] | None = None,
+    threads: int = 1,
 ) -> Corpus:
     """Open a source and read it once from end to end: columns, class names, row count and hash.
 
@@ -122,22 +127,52 @@ def open_corpus(
     reader = _labels(source, chosen.label, labels)
     if source.guessed and not text_columns:
         _refuse_numbers(head, chosen)
-    hasher, n_bytes = source_hasher(chosen.fields, labelled=reader is not None), 0
-    held: list[pa.RecordBatch] | None = []
-    for chunk in chain([head], chunks):
-        chosen.check_texts(chunk)
-        batch = chosen.arrange(chunk.batch, reader.count(chunk) if reader else None)
-        hasher.update(batch)
-        n_bytes += batch.nbytes
-        held = [*held, batch] if held is not None and n_bytes <= _HELD_BYTES else None
+
+    def checked() -> Iterator[pa.RecordBatch]:
+        for chunk in chain([head], chunks):
+            chosen.check_texts(chunk)
+            yield chosen.arrange(chunk.batch, reader.count(chunk) if reader else None)
+
+    known = _Known(source_hasher(chosen.fields, labelled=reader is not None), source.files)
+    run_in_order(checked(), lambda batch: batch, [known.add], threads=min(threads, 2))
     if reader and header is None and source.guessed and reader.first_looks_like_header():
         _refuse_header(head, reader)
-    files = tuple({"name": f.name, "bytes": f.stat().st_size, "sha256": sha256_file(f)} for f in source.files)
-    digest = source_sha256(hasher, reader.names() if reader else None)
+    digest = source_sha256(known.hasher, reader.names() if reader else None)
     return Corpus(
-        source=source, columns=chosen, labels=reader, rows=hasher.rows, n_bytes=n_bytes, sha256=digest, files=files,
-        held=None if held is None else tuple(held),
+        source=source, columns=chosen, labels=reader, rows=known.hasher.rows, n_bytes=known.n_bytes, sha256=digest,
+        files=known.files(), held=None if known.held is None else tuple(known.held),
     )  # fmt: skip
+
+
+class _Known:
+    """What the first reading finds out: the hash of the rows and, beside it, of the files; the rows where they are few."""
+
+    def __init__(self, hasher: ContentHasher, files: Sequence[Path]) -> None:
+        self.hasher, self.n_bytes = hasher, 0
+        self.held: list[pa.RecordBatch] | None = []
+        self._files = [(path, new_sha256()) for path in files]
+        self._pieces = self._read_files()
+
+    def _read_files(self) -> Iterator[Digest]:
+        for path, digest in self._files:
+            with path.open("rb") as stream:
+                while piece := stream.read(_PIECE):
+                    digest.update(piece)
+                    yield digest
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take the next rows, and about as much of the files."""
+        self.hasher.update(batch)
+        settle((*self.hasher.open(), *islice(self._pieces, 1 + batch.nbytes // _PIECE)))
+        self.n_bytes += batch.nbytes
+        if self.held is not None:
+            self.held = [*self.held, batch] if self.n_bytes <= _HELD_BYTES else None
+
+    def files(self) -> tuple[dict[str, Any], ...]:
+        """Name, size and sha256 of every file."""
+        for digest in self._pieces:
+            settle((digest,))
+        return tuple({"name": p.name, "bytes": p.stat().st_size, "sha256": d.hexdigest()} for p, d in self._files)
 
 
 def _labels(source: Source, column: str | None, declared: Sequence[str] | None) -> Labels | None:

@@ -1,5 +1,6 @@
 """What a build would do, checked before anything is written."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def plan_build(
     tokenizer: str | Path | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
+    num_proc: int | None = None,
     **reading: Any,
 ) -> Plan:
     """Check everything that `build` would do, reading the source once. Raises like `build`; writes nothing."""
@@ -74,7 +76,7 @@ def plan_build(
     if out is not None:
         check_target(Path(out), overwrite=overwrite)
     opened = None if tokenizer is None else open_tokenizer(str(tokenizer))
-    corpus = open_corpus(source, **reading)
+    corpus = open_corpus(source, threads=thread_count(num_proc), **reading)
     tokens = None if opened is None else _tokens(opened, corpus)
     recipe = make_recipe(operator, m=m, seed=seed, text_columns=corpus.columns.text)
     synonyms = None
@@ -106,6 +108,12 @@ def _tokens(tokenizer: Tokenizer, corpus: Corpus) -> WordIds:
     for name in corpus.columns.text:
         tokens.check(Texts.from_arrow(head[name]))
     return tokens
+
+
+def thread_count(num_proc: int | None) -> int:
+    """How many threads to work with: as many as asked for, at most the cores, which are the default."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(num_proc or cores, cores))
 
 
 def existing_build(target: Path, digest: str) -> Manifest | None:

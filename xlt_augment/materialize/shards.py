@@ -1,22 +1,23 @@
 """Arrow stream files of a stated size, hashed while they are written."""
 
-import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from xlt_augment.materialize.manifest import FileEntry
+from xlt_augment.sha256 import Digest, new_sha256
 
 
 class _HashingFile:
     """A file that keeps count and sha256 of what passes through."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._digest, self.bytes, self.closed = stream, hashlib.sha256(), 0, False
+        self._stream, self.digest, self.bytes, self.closed = stream, new_sha256(), 0, False
 
     def write(self, data: bytes) -> int:
-        self._digest.update(data)
+        self.digest.update(data)
         self.bytes += len(data)
         return self._stream.write(data)
 
@@ -28,7 +29,7 @@ class _HashingFile:
         self.closed = True
 
     def hexdigest(self) -> str:
-        return self._digest.hexdigest()
+        return self.digest.hexdigest()
 
 
 class _Shard:
@@ -76,6 +77,11 @@ class ShardWriter:
             start += part.num_rows
             if shard.file.bytes + mean > self._max_bytes:
                 self._finish()
+
+    def open(self) -> Iterator[Digest]:
+        """Digest of the file under way, for `sha256.settle`."""
+        if self._shard is not None:
+            yield self._shard.file.digest
 
     def _finish(self) -> None:
         if self._shard is not None:

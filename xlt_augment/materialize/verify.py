@@ -16,6 +16,7 @@ from xlt_augment.materialize.corpus import source_hasher, source_sha256
 from xlt_augment.materialize.dataset import check_schema, read_shard
 from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest
 from xlt_augment.materialize.write import dataset_hasher
+from xlt_augment.sha256 import settle
 
 _REMEDY = "Fetch or build the dataset again"
 
@@ -75,6 +76,7 @@ def _check_rows(folder: Path, manifest: Manifest) -> None:
                 raise _wrong(path, f"{name} {batch[name][k].as_py()} in row {row + k}", f"{expected[k]}, rows in order")
         whole.update(batch)
         originals.update(_originals(batch.drop_columns(list(ours)), row, m, names))
+        settle((*whole.open(), *originals.open()))
         row += batch.num_rows
     if schema is None or row != manifest.rows or row != manifest.source["rows"] * (m + 1):
         raise _wrong(folder, f"{row:,} rows", f"{manifest.rows:,}, as the manifest says")

@@ -26,6 +26,7 @@ from xlt_augment.materialize.plan import Plan
 from xlt_augment.materialize.shards import ShardWriter
 from xlt_augment.materialize.statistics import Statistics
 from xlt_augment.materialize.units import Result, Unit, cut_units, perturb_unit
+from xlt_augment.sha256 import new_sha256, settle, works_in_pairs
 
 Progress = Callable[[int], object]  # called with the number of rows that were written
 Taker = Callable[[list[Result]], None]
@@ -44,7 +45,7 @@ def write_dataset(folder: Path, plan: Plan, threads: int, max_shard_size: int, p
         return [result._replace(batch=result.batch.cast(schema)) for result in results]
 
     with ShardWriter(folder, schema, max_shard_size) as shards:
-        takers = [_each(shards.write), *_hashing(hasher, schema), _counting(statistics, progress)]
+        takers = [*_writing(shards, hasher, schema), _counting(statistics, progress)]
         units = cut_units(plan.corpus.batches(), m, tokens=plan.tokens is not None)
         run_in_order(units, make, takers, threads=threads)
         data_files = shards.files()
@@ -79,7 +80,7 @@ def dataset_hasher(schema: pa.Schema, m: int) -> ContentHasher:
     """Hasher of a dataset's rows for the logical hash; class names are part of a type, blocks are cut by source rows."""
     names = label_names(schema)
     label = {"label": f"class_label<{canonical_json(names).decode()}>"} if names else {}
-    return ContentHasher([(f.name, label.get(f.name) or type_name(f.type)) for f in schema], BLOCK_ROWS * (m + 1))
+    return ContentHasher([(f.name, label.get(f.name) or type_name(f.type)) for f in schema], BLOCK_ROWS * (m + 1), new_sha256)
 
 
 def _state(data_files: Sequence[FileEntry], logical_hash: str) -> dict[str, Any]:
@@ -100,6 +101,19 @@ def _each(take: Callable[[pa.RecordBatch], object]) -> Taker:
             take(result.batch)
 
     return taker
+
+
+def _writing(shards: ShardWriter, hasher: ContentHasher, schema: pa.Schema) -> list[Taker]:
+    """Write, hash the files, hash the content: in one taker where two hashes go in the time of one, else in many."""
+    if not works_in_pairs():
+        return [_each(shards.write), *_hashing(hasher, schema)]
+
+    def write(batch: pa.RecordBatch) -> None:
+        shards.write(batch)
+        hasher.update(batch)
+        settle((*shards.open(), *hasher.open()))
+
+    return [_each(write)]
 
 
 def _hashing(hasher: ContentHasher, schema: pa.Schema) -> list[Taker]:

@@ -42,29 +42,31 @@ def hash_all(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def longest_forms(nb_first: np.ndarray, form_offsets: np.ndarray, n_neighbors: int, styles: int) -> np.ndarray:
-    """Bytes of the longest neighbor of every entry in every style: [styles, entries]."""
-    found = np.zeros((styles, nb_first.size - 1), np.int64)
+def describe_entries(nb_first: np.ndarray, form_offsets: np.ndarray, n_neighbors: int, styles: int) -> np.ndarray:
+    """First form of every entry in every style, number of its forms, bytes of the longest: [styles, entries, 3]."""
+    found = np.zeros((styles, nb_first.size - 1, 3), np.int64)
     for style in range(styles):
         for e in range(nb_first.size - 1):
-            for j in range(style * n_neighbors + nb_first[e], style * n_neighbors + nb_first[e + 1]):
-                found[style, e] = max(found[style, e], form_offsets[j + 1] - form_offsets[j])
+            a, b = style * n_neighbors + nb_first[e], style * n_neighbors + nb_first[e + 1]
+            found[style, e, 0], found[style, e, 1] = a, b - a
+            for j in range(a, b):
+                found[style, e, 2] = max(found[style, e, 2], form_offsets[j + 1] - form_offsets[j])
     return found
 
 
 @compiled
 def lay_out(
-    ranges: np.ndarray, positions: np.ndarray, entries: np.ndarray, styles: np.ndarray, nb_first: np.ndarray,
-    longest: np.ndarray, n_neighbors: int, column: np.uint64,
+    ranges: np.ndarray, positions: np.ndarray, entries: np.ndarray, styles: np.ndarray, described: np.ndarray,
+    column: np.uint64,
 ) -> tuple[np.ndarray, np.ndarray, int]:  # fmt: skip
     """What every spot can become: first form and number of forms [spots, 2]; what a change there counts in the signature
     [spots]; and the bytes that one variant of all texts can gain at most."""
     choices, weights, gain = np.empty((entries.size, 2), np.int64), np.empty(entries.size, np.uint64), 0
     for k in range(entries.size):
-        e, style = entries[k], np.int64(styles[k])
-        choices[k, 0], choices[k, 1] = style * n_neighbors + nb_first[e], nb_first[e + 1] - nb_first[e]
+        e, style = entries[k], styles[k]
+        choices[k, 0], choices[k, 1] = described[style, e, 0], described[style, e, 1]
         weights[k] = _weight(column, positions[k])
-        gain += max(0, longest[style, e] - (ranges[k, 1] - ranges[k, 0]))
+        gain += max(0, described[style, e, 2] - (ranges[k, 1] - ranges[k, 0]))
     return choices, weights, gain
 
 

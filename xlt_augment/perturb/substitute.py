@@ -30,12 +30,10 @@ class _Tables(NamedTuple):
 
     slots: np.ndarray
     keys: Texts
-    nb_first: np.ndarray
-    n_neighbors: int
     forms: Texts
     cells: np.ndarray
     form_hashes: np.ndarray
-    longest: np.ndarray
+    described: np.ndarray
 
 
 class _Spots(NamedTuple):
@@ -108,12 +106,10 @@ class Substitute:
         return _Tables(
             slots=lookup.build_index(keys.data, keys.offsets, np.flatnonzero(counts)),
             keys=keys,
-            nb_first=nb_first,
-            n_neighbors=len(plain),
             forms=forms,
             cells=make_cells(*forms),
             form_hashes=kernel.hash_all(*forms),
-            longest=kernel.longest_forms(nb_first, forms.offsets, len(plain), len(styles)),
+            described=kernel.describe_entries(nb_first, forms.offsets, len(plain), len(styles)),
         )
 
     def _spots(self, texts: Texts) -> _Spots:
@@ -134,7 +130,7 @@ class Substitute:
         """See `Operator.perturb`."""
         tables, n, spots = self._tables, len(texts.offsets) - 1, self._spots(texts)
         seed, column, first_id = stream.keys()
-        choices, weights, gain = kernel.lay_out(*spots[2:], tables.nb_first, tables.longest, tables.n_neighbors, column)
+        choices, weights, gain = kernel.lay_out(*spots[2:], tables.described, column)
         room = check_room((int(texts.offsets[-1] - texts.offsets[0]) + int(gain)) * (stop - first))
         out, changed = np.empty(room + WIDE, np.uint8), np.zeros(n * (stop - first), np.int32)
         signature = np.zeros(n * (stop - first), np.uint64)

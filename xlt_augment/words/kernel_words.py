@@ -14,6 +14,7 @@ LETTER, DIGIT, MARK, JOINER, CONNECTOR, UPPER, LOWER = 1, 2, 4, 8, 16, 32, 64
 PLAIN, TITLE, UPPERCASE = 0, 1, 2  # how a replacement is written
 EXACT, INITIAL, ANY = 0, 1, 2  # case modes
 
+_AHEAD = 256  # words whose slots are fetched at once
 _FINAL_SIGMA, _SIGMA = 0x3C2, 0x3A3
 _NUMBER = np.uint64(0xFFFFFFFF)
 
@@ -40,9 +41,11 @@ def build_index(data: np.ndarray, offsets: np.ndarray, members: np.ndarray) -> n
 
 
 @inlined
-def _find(slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray, data: np.ndarray, start: int, stop: int) -> int:
+def _find(
+    slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray, data: np.ndarray, start: int, stop: int, h: np.uint64
+) -> int:
+    """Number of the word whose bytes and hash these are, -1 where the table has none."""
     last = np.uint64(slots.shape[0] - 1)
-    h = hash_bytes(data, start, stop)
     slot = h & last
     while slots[slot, 1]:
         if slots[slot, 0] == h and np.int64(slots[slot, 1] >> np.uint64(32)) == stop - start:
@@ -51,6 +54,19 @@ def _find(slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray, data
                 return k
         slot = (slot + np.uint64(1)) & last
     return -1
+
+
+@inlined
+def _hash_ahead(
+    hashes: np.ndarray, slots: np.ndarray, data: np.ndarray, starts: np.ndarray, stops: np.ndarray, first: int, stop: int
+) -> None:
+    """Hashes of the words `first` ... `stop` - 1; touches the slot of each, so that it is on its way when it is looked at."""
+    last, touched = np.uint64(slots.shape[0] - 1), np.uint64(0)
+    for k in range(first, stop):
+        hashes[k - first] = hash_bytes(data, starts[k], stops[k])
+    for k in range(stop - first):
+        touched ^= slots[hashes[k] & last, 1]
+    hashes[_AHEAD] = touched  # so that the compiler keeps the touching
 
 
 @inlined
@@ -209,7 +225,7 @@ def _folded_entry(
     if case == INITIAL and style != TITLE:
         return -1, PLAIN
     length = _lower_into(scratch, data, start, stop, lower, classes)
-    return _find(slots, key_data, key_offsets, scratch, 0, length), style
+    return _find(slots, key_data, key_offsets, scratch, 0, length, hash_bytes(scratch, 0, length)), style
 
 
 @compiled
@@ -228,10 +244,16 @@ def find_spots(
     first = np.zeros(n + 1, np.int64)
     ranges, positions = np.empty((starts.size, 2), np.int64), np.empty(starts.size, np.int64)
     entries, styles = np.empty(starts.size, np.int32), np.empty(starts.size, np.uint8)
-    count = 0
-    for t in range(n):
-        for k in range(first_word[t], first_word[t + 1]):
-            entry, style = _find(slots, key_data, key_offsets, data, starts[k], stops[k]), PLAIN
+    hashes = np.empty(_AHEAD + 1, np.uint64)
+    count = t = 0
+    for block in range(0, starts.size, _AHEAD):
+        end = min(block + _AHEAD, starts.size)
+        _hash_ahead(hashes, slots, data, starts, stops, block, end)
+        for k in range(block, end):
+            while k >= first_word[t + 1]:
+                t += 1
+                first[t] = count
+            entry, style = _find(slots, key_data, key_offsets, data, starts[k], stops[k], hashes[k - block]), PLAIN
             if entry < 0 and (case == ANY or (case == INITIAL and k == first_word[t])):
                 entry, style = _folded_entry(
                     data, starts[k], stops[k], case, classes, lower, scratch, slots, key_data, key_offsets
@@ -240,7 +262,7 @@ def find_spots(
                 ranges[count, 0], ranges[count, 1], positions[count] = starts[k], stops[k], k - first_word[t]
                 entries[count], styles[count] = entry, style
                 count += 1
-        first[t + 1] = count
+    first[t + 1 :] = count
     return first, ranges[:count], positions[:count], entries[:count], styles[:count]
 
 

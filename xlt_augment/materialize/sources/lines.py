@@ -10,7 +10,7 @@ import pyarrow as pa
 from xlt_augment.errors import SourceError
 from xlt_augment.materialize.sources.base import no_rows, unreadable
 
-_READ = 4 << 20
+_READ = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
