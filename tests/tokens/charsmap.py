@@ -2,8 +2,7 @@
 
 import functools
 import io
-
-import sentencepiece
+import warnings
 
 
 def _fields(message: bytes) -> dict[int, bytes]:
@@ -37,6 +36,9 @@ def _fields(message: bytes) -> dict[int, bytes]:
 @functools.cache
 def charsmap() -> bytes:
     """The bytes that `tokenizers.normalizers.Precompiled` takes: ModelProto.normalizer_spec.precompiled_charsmap."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its bindings are old in the eyes of newer Pythons
+        import sentencepiece
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["a b c"] * 9), model_writer=model, vocab_size=8, hard_vocab_limit=False,

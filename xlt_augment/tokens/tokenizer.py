@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SILENT = 50  # the level CRITICAL
 _BATCH = 1_000  # texts encoded at once: enough for all cores, and their encodings stay small in memory
+_LARGE = {"vocab", "merges"}
 _PROBES = ("Two words, 3 signs: naïve café.", " ein  Haus\t東京 서울 ")
 
 
@@ -35,7 +36,7 @@ class Tokenizer:
     """A fast tokenizer without truncation and padding.
 
     `name` as given, of a folder its last part; `sha256` of its canonical JSON (docs/format.md, "Token columns"); `config`: that
-    JSON; `backend`: the `tokenizers.Tokenizer`.
+    JSON, null for vocabulary and merges, which are large; `backend`: the `tokenizers.Tokenizer`.
     """
 
     name: str
@@ -67,7 +68,9 @@ def open_tokenizer(name: str) -> Tokenizer:
     backend.no_truncation()
     backend.no_padding()
     config = json.loads(backend.to_str()) | {"truncation": None, "padding": None}
-    tokenizer = Tokenizer(Path(name).resolve().name if Path(name).exists() else name, sha256_json(config), config, backend)
+    sha256 = sha256_json(config)
+    config["model"] |= dict.fromkeys(_LARGE & config["model"].keys())
+    tokenizer = Tokenizer(Path(name).resolve().name if Path(name).exists() else name, sha256, config, backend)
     if [tokenizer.encode([text]).ids.tolist() for text in _PROBES] != wanted:
         raise _unusable(name, f"{type(loaded).__name__}, which gives other ids than its own tokenizer.json")
     return tokenizer
