@@ -159,7 +159,7 @@ WORD_WISE: dict[str, Callable[[], Any]] = {
     "gpt4o": lambda: regex(GPT4O),
     "qwen": lambda: regex(QWEN, normalizer=N.NFC()),
     "modernbert": lambda: with_tokens(byte_level(P.ByteLevel(add_prefix_space=False), N.NFC()), *SPACES),
-    "bert-spaces": lambda: with_tokens(wordpiece(True), *SPACES),
+    "bert-spaces": lambda: with_tokens(wordpiece(True), *SPACES[:2]),
     "bpe-words": lambda: byte_level(
         P.Sequence([P.Whitespace(), P.UnicodeScripts(), P.Punctuation()]), unk_token="<unk>", fuse_unk=True,
         end_of_word_suffix="</w>", byte_fallback=True,
