@@ -22,62 +22,12 @@ from xlt_augment.tokens.word_ids import WordIds
 from xlt_augment.tokens.word_wise import WordRules
 from xlt_augment.words.texts import Texts
 
-LETTERS = [
-    *"abXYZ019.,!'-_|/",
-    "the",
-    "The",
-    "n't",
-    "'s",
-    "''",
-    "``",
-    "é",
-    "e\u0301",
-    "Ü",
-    "ß",
-    "İ",
-    "Σ",
-    "ς",
-    "²",
-    "½",
-    "ﬁ",
-    "Ⅷ",
-]
-SCRIPTS = [
-    "中",
-    "国",
-    "。",
-    "한국",
-    "각",
-    "\u1100\u1161",
-    "ไทย",
-    "น้ำ",
-    "क्षि",
-    "ا",
-    "لا",
-    "😀",
-    "👨\u200d👩",
-    "🇫",
-    "🇷",
-    "\ufe0f",
-]
-MARKS = ["\u0301", "\u0308", "\u0e33", "\u200d", "\u200c", "\u0d4e", "\U00011a84", "\u0600", "\U000110bd", "\u0378"]
-SPACES = [*"\t\n\r\x00\x01\x1c\x7f\x85", "\r\n", "\u00a0", "\u3000", "\u200b", "\u2028", "\u2003", "\ufeff", "\u00ad", "\u180e"]
-CHANGED = ["▁", "Ġ", "\u00a8", "\u00b4", "\u2017", "\ufffd", "\ufdfa", "\U0010ffff", "\ue000"]
-TOKENS = [
-    "[MASK]",
-    "[mask]",
-    "[UNK]",
-    "<mask>",
-    "</s>",
-    "<s>",
-    "<x>",
-    "<|endoftext|>",
-    "Québec",
-    "québec",
-    "Ａb",
-    "Ab",
-    "in the",
-]
+LETTERS = [*"abXYZ019.,!'-_|/éÜßİΣς²½ﬁⅧ", *"the The n't 's '' `` e\u0301".split()]
+SCRIPTS = "中 国 。 한국 각 \u1100\u1161 ไทย น้ำ क्षि ا لا 😀 👨\u200d👩 🇫 🇷 \ufe0f".split()
+MARKS = [*"\u0301\u0308\u0e33\u200d\u200c\u0d4e\U00011a84\u0600\U000110bd\u0378"]
+SPACES = ["\r\n", *"\t\n\r\x00\x01\x1c\x7f\x85\u00a0\u3000\u200b\u2028\u2003\ufeff\u00ad\u180e"]
+CHANGED = [*"▁Ġ\u00a8\u00b4\u2017\ufffd\ufdfa\U0010ffff\ue000"]
+TOKENS = ["in the", *"[MASK] [mask] [UNK] <mask> </s> <s> <x> <|endoftext|> Québec québec Ａb Ab Aｂ".split()]
 GAPS = st.sampled_from(["", "", " ", " ", " ", "  ", "   "])
 
 
@@ -122,7 +72,7 @@ def ids(words: WordIds, texts: Sequence[str]) -> list[list[int]]:
 @example(texts=["", " ", "  ", "a", " a", "a ", "a  b", "  a  ", "a\t b", "a \u0301b", "\u200b", "a \u200b b", "x<mask> y"])
 @example(texts=["a b", "b a", "\u0d4e b", "\u0d4e \u0308b", "a \u00a8 b", "a\u00a8 b", "a \ufdfa b", "▁a ▁", " ▁ ▁a", "Ġ Ġa"])
 @example(
-    texts=["x Québec y", "x QUÉBECs y", "x Ab y", "xＡb", "in the", "a 中 b", "<x> a", "a <x>", "a  <x>  b", "a\n <mask>\n b"]
+    texts=["x Québec y", "x QUÉBECs y", "x Ab y", "x Aｂ", "in the", "a 中 b", "<x> a", "a <x>", "a  <x>  b", "a\n <mask>\n b"]
 )
 def test_ids_are_those_of_the_whole_texts(name: str, texts: list[str], folder: Path) -> None:
     tokenizer, reference = saved(name, folder)
@@ -133,7 +83,7 @@ def test_ids_are_those_of_the_whole_texts(name: str, texts: list[str], folder: P
     assert words.by == ("words" if name in WORD_WISE else "texts")
 
 
-@pytest.mark.parametrize("name", WORD_WISE)
+@pytest.mark.parametrize("name", sorted(WORD_WISE.keys() - {"bert-spaces"}))  # where Chinese, set apart, is odd
 def test_ordinary_text_of_many_languages_goes_word_by_word(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer, reference = saved(name, folder)
     texts = [text for language in ("en", "de", "fr", "es", "ko", "zh", "ja") for text in sample_texts(language)]
