@@ -2,6 +2,7 @@
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +119,14 @@ COLLAPSE = made(N.Replace(Regex(" {2,}"), " "), P.ByteLevel())
 )
 def test_odd_pieces(backend: Tokenizer, piece: str, odd: bool) -> None:
     assert oddity(backend)([piece, "a", piece]).tolist() == [odd, False, odd]
+
+
+@pytest.mark.parametrize("pre_tokenizer", [P.WhitespaceSplit(), P.Metaspace()])
+def test_a_normalizer_that_takes_a_space_away(pre_tokenizer: Any, tmp_path: Path) -> None:
+    (tmp_path / "rules.tsv").write_text("20 308\t78\n")
+    backend = made(N.Precompiled(charsmap(tmp_path / "rules.tsv")), pre_tokenizer)
+    assert backend.normalizer.normalize_str("a \u0308b") == "axb"
+    assert oddity(backend)([" \u0308b", " b", "\u0308b"]).tolist() == [True, False, False]
 
 
 def test_added_tokens_make_their_pieces_odd_as_written_and_as_normalized() -> None:
