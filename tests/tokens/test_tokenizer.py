@@ -74,10 +74,11 @@ def test_a_name_that_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         open_tokenizer("nobody/no-such-tokenizer")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": "1.0"}'])
-def test_a_folder_without_a_tokenizer(content: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["BertTokenizerFast", "PreTrainedTokenizerFast"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": "1.0"}', '{"added_tokens": [], "model": {"type": "Novel"}}'])
+def test_a_folder_without_a_tokenizer(content: str, kind: str, tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
-    (tmp_path / "here" / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizerFast"}')
+    (tmp_path / "here" / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind}))
     (tmp_path / "here" / "tokenizer.json").write_text(content)
     with pytest.raises(TokenizerError) as caught:
         open_tokenizer(str(tmp_path / "here"))

@@ -131,10 +131,10 @@ def test_a_normalizer_that_takes_a_space_away(pre_tokenizer: Any, tmp_path: Path
 
 def test_added_tokens_make_their_pieces_odd_as_written_and_as_normalized() -> None:
     backend = made(N.Sequence([N.NFKC(), N.Lowercase()]))
-    backend.add_tokens([AddedToken("<A>", normalized=True), AddedToken("<B>", normalized=False)])
+    backend.add_tokens([AddedToken("<AA>", normalized=True), AddedToken("<B>", normalized=False)])
     found = oddity(backend)
     assert found.reason is None
-    assert found(["x<A>y", " <a>", " <Ａ＞", " x<B>"]).all()
+    assert found(["x<AA>y", " <aa>", " <aA>", " <ＡA＞", " x<B>"]).all()
     assert not found([" <b>", " <", " B", " <Ｂ>"]).any()
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SILENT = 50  # the level CRITICAL
 _BATCH = 1_000  # texts encoded at once: enough for all cores, and their encodings stay small in memory
+_FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError)  # tokenizers raises Exception itself
 _LARGE = {"vocab", "merges"}
 _PROBES = ("Two words, 3 signs: naïve café.", " ein  Haus\t東京 서울 ")
 
@@ -106,7 +107,9 @@ def _load(name: str) -> Any:
         ) from error
     try:
         return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+    except Exception as error:
+        if type(error) is not Exception and not isinstance(error, _FAILURES):
+            raise
         raise _unavailable(name, error) from error
 
 
