@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 _SPACE = re.compile(r"\s")
 _JOINERS = re.compile("[\u200c\u200d]")  # invisible, but a part of words in Persian, Hindi and others, and of emoji
-# Letters that form one grapheme cluster with what follows, even a space (GraphemeBreakProperty: Prepend, Unicode 17; the others
-# of that property are not printable).
+# Characters that form one grapheme cluster with what follows, even a space (GraphemeBreakProperty: Prepend, Unicode 17).
 _PREPEND = re.compile(
-    "[\u0d4e\U000111c2\U000111c3\U000113d1\U0001193f\U00011941\U00011a3a\U00011a84-\U00011a89\U00011d46\U00011f02]"
+    "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd\U000111c2\U000111c3\U000113d1\U0001193f\U00011941\U00011a3a\U00011a84-\U00011a89\U00011d46\U00011f02]"
 )
 _PRINTABLE_ASCII = [chr(c) for c in range(0x21, 0x7F)]
 
@@ -58,7 +57,7 @@ class Oddity:
             return True
         if self._strict and not _JOINERS.sub("", body).isprintable():
             return True
-        if self._rules.graphemes and (_PREPEND.match(body[-1]) or not body[-1].isprintable()):
+        if self._rules.graphemes and (_PREPEND.search(body) or not body[-1].isprintable()):
             return True
         if self._local is None or (self._plain_ascii and piece.isascii()):
             return False
