@@ -146,6 +146,13 @@ def test_added_tokens_make_their_pieces_odd_as_written_and_as_normalized() -> No
     assert not found([" <b>", " <", " B", " <Ｂ>"]).any()
 
 
+def test_an_added_token_of_spaces_makes_pieces_with_several_odd() -> None:
+    backend = made()
+    assert oddity(backend)(["  a", " a", " a\u00a0b"]).tolist() == [False, False, False]
+    backend.add_tokens([AddedToken("   ", normalized=False)])
+    assert oddity(backend)(["  a", " a", " a\u00a0b"]).tolist() == [True, False, True]
+
+
 @pytest.mark.parametrize(
     ("normalizer", "content", "reason"),
     [(N.Replace("_", " "), "a_b", "'a b'"), (N.Nmt(), "\u200b", "' '"), (N.NFC(), " ", "' '")],
