@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from tests.tokens.made import WHOLE, WORD_WISE, sample_texts, save
+from xlt_augment.tokens import kernel_tokens as kernel
 from xlt_augment.tokens import word_ids as module
 from xlt_augment.tokens.tokenizer import Tokenizer, open_tokenizer
 from xlt_augment.tokens.word_ids import WordIds
@@ -124,7 +126,7 @@ def test_the_check_alone_finds_it(name: str, folder: Path, monkeypatch: pytest.M
     words.reason = None  # nor its added tokens
     texts = Texts.from_strings(sample_texts())
     words.check(texts)
-    assert words.by == "texts"
+    assert (words.by, words.pieces) == ("texts", 0)
     assert (words.reason or "").startswith("word by word it gives other ids for the text '")
     assert words.ids(texts).to_pylist() == whole(reference, sample_texts())
 
@@ -178,7 +180,7 @@ def test_a_full_table_stays_as_it_is(
 ) -> None:  # fmt: skip
     tokenizer, reference = saved(name, folder)
     words = WordIds(tokenizer, **limits)
-    texts = sample_texts()[:200]
+    texts = [*sample_texts()[:200], "x<mask> y[MASK]", "中" * 90 + " <mask>", "\u0d4e b"]
     for _ in range(2):
         assert ids(words, texts) == whole(reference, texts)
     known = words._table.pieces
@@ -196,6 +198,22 @@ def test_a_long_piece_is_not_kept(folder: Path) -> None:
     texts = ["中" * 90 + " a", "中" * 60 + " b"]
     assert ids(words, texts) == whole(reference, texts)
     assert words._table.size == 3
+
+
+def test_what_is_known_is_found_without_a_lock(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = WordIds(saved("roberta", folder)[0])
+    texts = Texts.from_strings([*sample_texts(), "  two  spaces  "])
+    before = words.ids(texts)
+    monkeypatch.setattr(words, "_learn", None)
+    assert words.ids(texts) == before
+
+
+def test_another_piece_with_the_same_hash_is_not_taken_for_it() -> None:
+    known, other = Texts.from_strings([" a"]), Texts.from_strings([" b"])
+    slots = kernel.with_keys(np.full(8, -1, np.int64), other.data, other.offsets, 0)
+    starts, stops = other.offsets[:1], other.offsets[1:]
+    assert kernel.find_ranges(other.data, starts, stops, slots, other.data, other.offsets).tolist() == [0]
+    assert kernel.find_ranges(other.data, starts, stops, slots, known.data, known.offsets).tolist() == [-1]
 
 
 def test_slices_and_no_texts(folder: Path) -> None:
