@@ -2,11 +2,11 @@
 
     python benchmarks/tokens.py [--source pairs.tsv --synonyms set.json] [--pairs 49401] [--runs 5] [--tokenizer PATH ...]
 
-The texts are those of a dataset with ten variants. The yardstick is what a user would write: batches of 1,000 rows from Arrow to
-Python strings, `encode_batch_fast` on 2 threads, its ids to a list<int32> array; its own time is also given alone. Ours starts with
-an empty table in each run. Both must give the same ids on every row. Without --tokenizer three are made from the source: WordPiece
-as mBERT, unigram as XLM-R, byte-level BPE as RoBERTa. Prints a table and writes benchmarks/results/tokens.json. Times are of one
-machine and one moment: read the ratios.
+The texts are those of a dataset with ten variants. The yardstick is what a user would write: batches of 1,000 rows from Arrow
+to Python strings, `encode_batch_fast` on 2 threads, its ids to a list<int32> array; its own time is also given alone. Ours
+starts with an empty table in each run. Both must give the same ids on every row. Without --tokenizer three are made from the
+source: WordPiece as mBERT, unigram as XLM-R, byte-level BPE as RoBERTa. Prints a table and writes
+benchmarks/results/tokens.json. Times are of one machine and one moment: read the ratios.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
 import functools
 import io
-
-import sentencepiece
+import warnings
+from pathlib import Path
 
 
 def _fields(message: bytes) -> dict[int, bytes]:
@@ -35,11 +35,18 @@ def _fields(message: bytes) -> dict[int, bytes]:
 
 
 @functools.cache
-def charsmap() -> bytes:
-    """The bytes that `tokenizers.normalizers.Precompiled` takes: ModelProto.normalizer_spec.precompiled_charsmap."""
+def charsmap(rules: Path | None = None) -> bytes:
+    """The bytes that `tokenizers.normalizers.Precompiled` takes: ModelProto.normalizer_spec.precompiled_charsmap.
+
+    `rules`: a file of rules of one's own, lines of code points in hexadecimal: before, tab, after.
+    """
+    rule = {"normalization_rule_tsv": str(rules)} if rules else {"normalization_rule_name": "nmt_nfkc"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its bindings are old in the eyes of newer Pythons
+        import sentencepiece
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["a b c"] * 9), model_writer=model, vocab_size=8, hard_vocab_limit=False,
-        normalization_rule_name="nmt_nfkc", minloglevel=2,
+        minloglevel=2, **rule,
     )  # fmt: skip
     return _fields(_fields(model.getvalue())[3])[2]

@@ -19,6 +19,7 @@ GPT4O = (
     r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 XLM_R = ["<s>", "<pad>", "</s>", "<unk>"]
+SPACES = [AddedToken(text, normalized=True) for text in ("  ", "   ", "\n\n", "\t")]
 MASK = AddedToken("<mask>", lstrip=True, special=True, normalized=False)
 
 
@@ -157,6 +158,8 @@ WORD_WISE: dict[str, Callable[[], Any]] = {
     "gpt4-removed": lambda: regex(GPT4, behavior="removed", invert=True),
     "gpt4o": lambda: regex(GPT4O),
     "qwen": lambda: regex(QWEN, normalizer=N.NFC()),
+    "modernbert": lambda: with_tokens(byte_level(P.ByteLevel(add_prefix_space=False), N.NFC()), *SPACES),
+    "bert-spaces": lambda: with_tokens(wordpiece(True), *SPACES[:2]),
     "bpe-words": lambda: byte_level(
         P.Sequence([P.Whitespace(), P.UnicodeScripts(), P.Punctuation()]), unk_token="<unk>", fuse_unk=True,
         end_of_word_suffix="</w>", byte_fallback=True,
@@ -178,9 +181,9 @@ WHOLE: dict[str, tuple[Callable[[], Any], str]] = {
     "first": (lambda: words_and_metaspace(prepend_scheme="first"), "its pre-tokenizer treats the first word"),
     "regex": (lambda: regex(r"\p{L}+"), "its pre-tokenizer Split"),
     "merged": (lambda: regex(GPT4, behavior="merged_with_next"), "its pre-tokenizer Split"),
-    "spaced-token": (lambda: with_tokens(sentencepiece(), "in the"), "white space in its added token 'in the'"),
+    "spaced-token": (lambda: with_tokens(sentencepiece(), "in the"), "a space in its added token 'in the'"),
     "chinese-token": (
-        lambda: with_tokens(wordpiece(False), AddedToken("中", normalized=True)), "white space in its added token ' 中 '"
+        lambda: with_tokens(wordpiece(False), AddedToken("中", normalized=True)), "a space in its added token ' 中 '"
     ),
 }  # fmt: skip
 

@@ -74,16 +74,23 @@ def test_a_name_that_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         open_tokenizer("nobody/no-such-tokenizer")
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"version": "1.0"}'])
-def test_a_folder_without_a_tokenizer(content: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["BertTokenizerFast", "PreTrainedTokenizerFast"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": "1.0"}', '{"added_tokens": [], "model": {"type": "Novel"}}'])
+def test_a_folder_without_a_tokenizer(content: str, kind: str, tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
-    (tmp_path / "here" / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizerFast"}')
-    if content is not None:
-        (tmp_path / "here" / "tokenizer.json").write_text(content)
+    (tmp_path / "here" / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind}))
+    (tmp_path / "here" / "tokenizer.json").write_text(content)
     with pytest.raises(TokenizerError) as caught:
         open_tokenizer(str(tmp_path / "here"))
     assert "a path that transformers cannot open as a tokenizer" in caught.value.found
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["BertTokenizerFast", "RobertaTokenizerFast", "XLMRobertaTokenizerFast", "GPT2TokenizerFast"])
+def test_a_folder_without_a_vocabulary(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind}))
+    with pytest.raises(TokenizerError, match="found special tokens alone|cannot open as a tokenizer"):
+        open_tokenizer(str(tmp_path))
 
 
 def test_without_transformers(monkeypatch: pytest.MonkeyPatch) -> None:

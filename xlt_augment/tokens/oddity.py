@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 _SPACE = re.compile(r"\s")
 _JOINERS = re.compile("[\u200c\u200d]")  # invisible, but a part of words in Persian, Hindi and others, and of emoji
-# Letters that form one grapheme cluster with what follows, even a space (GraphemeBreakProperty: Prepend, Unicode 17; the others
-# of that property are not printable).
+# Characters that form one grapheme cluster with what follows, even a space (GraphemeBreakProperty: Prepend, Unicode 17).
 _PREPEND = re.compile(
-    "[\u0d4e\U000111c2\U000111c3\U000113d1\U0001193f\U00011941\U00011a3a\U00011a84-\U00011a89\U00011d46\U00011f02]"
+    "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd\U000111c2\U000111c3\U000113d1\U0001193f\U00011941\U00011a3a\U00011a84-\U00011a89\U00011d46\U00011f02]"
 )
 _PRINTABLE_ASCII = [chr(c) for c in range(0x21, 0x7F)]
 
@@ -34,9 +33,13 @@ class Oddity:
         whole = backend.normalizer.normalize_str if backend.normalizer else str
         raw = {token["content"] for token in config["added_tokens"]} - {""}
         normalized = {whole(token["content"]) for token in config["added_tokens"] if token["normalized"] and token["content"]}
-        spaced = sorted(token for token in raw | normalized if not token or _SPACE.search(token))
-        self.reason = f"white space in its added token {spaced[0]!r}" if spaced else None
-        self._added = re.compile("|".join(map(re.escape, sorted(raw | normalized))) or "(?!)")
+        runs = {token for token in raw | normalized if len(token) > 1 and not token.strip(" ")}
+        tokens = sorted((raw | normalized) - runs)
+        spaced = [token for token in tokens if " " in token or not token]  # such a one could cross a cut
+        self.reason = f"a space in its added token {spaced[0]!r}" if spaced else None
+        self._added = re.compile("|".join(map(re.escape, tokens)) or "(?!)")
+        self._strict = rules.strict or bool(runs)
+        self._single_spaces = rules.single_spaces or bool(runs)
         self._plain_ascii = not normalized and self._keeps_ascii()
 
     def __call__(self, pieces: Sequence[str]) -> np.ndarray:
@@ -46,13 +49,15 @@ class Oddity:
     def _is_odd(self, piece: str) -> bool:
         body = piece.lstrip(" ")
         leading = len(piece) - len(body)
+        if self._single_spaces and leading > 1:
+            return True
         if not body:  # an empty text, or the spaces that end one
             return self._rules.strips or (self._local is not None and self._local.normalize_str(piece) != piece)
-        if self._added.search(body) or (self._rules.single_spaces and leading > 1):
+        if self._added.search(body):
             return True
-        if self._rules.strict and not _JOINERS.sub("", body).isprintable():
+        if self._strict and not _JOINERS.sub("", body).isprintable():
             return True
-        if self._rules.graphemes and (_PREPEND.match(body[-1]) or not body[-1].isprintable()):
+        if self._rules.graphemes and (_PREPEND.search(body) or not body[-1].isprintable()):
             return True
         if self._local is None or (self._plain_ascii and piece.isascii()):
             return False
@@ -61,7 +66,7 @@ class Oddity:
 
     def _is_changed(self, normalized: str, leading: int) -> bool:
         """Whether the normalizer touched what the cuts rest upon."""
-        if not self._rules.strict:
+        if not self._strict:
             return leading > 0 and not normalized.startswith(" ")
         body = normalized[leading:]
         return normalized[:leading] != " " * leading or not body or _SPACE.search(body) is not None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SILENT = 50  # the level CRITICAL
 _BATCH = 1_000  # texts encoded at once: enough for all cores, and their encodings stay small in memory
+_FAILURES = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError)  # tokenizers raises Exception itself
+_LARGE = {"vocab", "merges"}
 _PROBES = ("Two words, 3 signs: naïve café.", " ein  Haus\t東京 서울 ")
 
 
@@ -35,7 +37,7 @@ class Tokenizer:
     """A fast tokenizer without truncation and padding.
 
     `name` as given, of a folder its last part; `sha256` of its canonical JSON (docs/format.md, "Token columns"); `config`: that
-    JSON; `backend`: the `tokenizers.Tokenizer`.
+    JSON, null for vocabulary and merges, which are large; `backend`: the `tokenizers.Tokenizer`.
     """
 
     name: str
@@ -62,28 +64,35 @@ def open_tokenizer(name: str) -> Tokenizer:
     """
     with _quiet():
         loaded = _load(name)
-    backend = getattr(loaded, "backend_tokenizer", None)
-    if backend is None or _is_custom(backend):
-        raise TokenizerError(
-            f"loading the tokenizer {name}",
-            found=f"{type(loaded).__name__}, which runs in Python",
-            expected="a fast tokenizer, one that a tokenizer.json describes",
-            remedy="Choose another --tokenizer",
-        )
-    wanted = [list(loaded(text, add_special_tokens=False)["input_ids"]) for text in _PROBES]
+        backend = _backend(name, loaded)
+        wanted = [list(loaded(text, add_special_tokens=False)["input_ids"]) for text in _PROBES]
     backend.no_truncation()
     backend.no_padding()
     config = json.loads(backend.to_str()) | {"truncation": None, "padding": None}
-    short = Path(name).resolve().name if Path(name).exists() else name
-    tokenizer = Tokenizer(short, sha256_json(config), config, backend)
+    sha256 = sha256_json(config)
+    config["model"] |= dict.fromkeys(_LARGE & config["model"].keys())
+    tokenizer = Tokenizer(Path(name).resolve().name if Path(name).exists() else name, sha256, config, backend)
     if [tokenizer.encode([text]).ids.tolist() for text in _PROBES] != wanted:
-        raise TokenizerError(
-            f"loading the tokenizer {name}",
-            found=f"{type(loaded).__name__}, which gives other ids than its own tokenizer.json",
-            expected="a tokenizer that its tokenizer.json describes",
-            remedy="Choose another --tokenizer",
-        )
+        raise _unusable(name, f"{type(loaded).__name__}, which gives other ids than its own tokenizer.json")
     return tokenizer
+
+
+def _backend(name: str, loaded: Any) -> "tokenizers.Tokenizer":
+    backend: tokenizers.Tokenizer | None = getattr(loaded, "backend_tokenizer", None)
+    if backend is None or _is_custom(backend):
+        raise _unusable(name, f"{type(loaded).__name__}, which runs in Python")
+    if not backend.get_vocab().keys() - {token.content for token in backend.get_added_tokens_decoder().values()}:
+        raise _unusable(name, "special tokens alone")  # transformers makes up such a one where it finds no vocabulary
+    return backend
+
+
+def _unusable(name: str, found: str) -> TokenizerError:
+    return TokenizerError(
+        f"loading the tokenizer {name}",
+        found=found,
+        expected="a fast tokenizer, which a tokenizer.json describes as a whole",
+        remedy="Choose another --tokenizer",
+    )
 
 
 def _load(name: str) -> Any:
@@ -98,7 +107,9 @@ def _load(name: str) -> Any:
         ) from error
     try:
         return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+    except Exception as error:
+        if type(error) is not Exception and not isinstance(error, _FAILURES):
+            raise
         raise _unavailable(name, error) from error
 
 

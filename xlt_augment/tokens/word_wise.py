@@ -27,6 +27,7 @@ _PATTERNS = {
     rf"|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*{_GAPS}",  # GPT-4o
 }
 
+_PARTS = set("version truncation padding added_tokens normalizer pre_tokenizer post_processor decoder model".split())
 _MODELS = {
     "WordPiece": {"unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"},
     "WordLevel": {"vocab", "unk_token"},
@@ -34,7 +35,9 @@ _MODELS = {
     "BPE": {"unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges",
             "vocab", "merges", "dropout"},
 }  # fmt: skip
-_LOCAL_NORMALIZERS = {
+_NORMALIZERS = {
+    "Strip": {"strip_left", "strip_right"},
+    "Replace": {"pattern", "content"},
     "BertNormalizer": {"clean_text", "handle_chinese_chars", "strip_accents", "lowercase"},
     "Precompiled": {"precompiled_charsmap"},
 } | dict.fromkeys(("NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "StripAccents"), set[str]())
@@ -75,6 +78,8 @@ class WordRules:
 
 def word_rules(config: dict[str, Any]) -> WordRules:
     """The rules of a tokenizer from its JSON. Added tokens are looked at in text that they are searched in: `oddity.py`."""
+    if new := sorted(config.keys() - _PARTS):
+        return WordRules(reason=f"its file has a part {new[0]}, which is not known here")
     steps = list(_flat(config["normalizer"], "normalizers"))
     cutter, reason = _cutter(list(_flat(config["pre_tokenizer"], "pretokenizers")))
     reason = _model_reason(config["model"]) or reason or next(filter(None, (_step_reason(s, cutter) for s in steps)), None)
@@ -117,15 +122,12 @@ def _collapses(step: dict[str, Any]) -> bool:
 
 def _step_reason(step: dict[str, Any], cutter: str | None) -> str | None:
     """Why a step of the normalizer may look across a space."""
-    kind = step.get("type")
-    if kind == "Strip" and (cutter == _DROPS or not step["strip_left"]):
-        return None
-    if kind == "Replace":
+    if _unknown(step, _NORMALIZERS) or (step["type"] == "Strip" and step["strip_left"] and cutter != _DROPS):
+        return f"its normalizer {step.get('type')} is not known to work on words"
+    if step["type"] == "Replace" and not _collapses(step):
         text = step["pattern"].get("String", "")
-        if _collapses(step) or (text and not _has_space(text)):
-            return None
-        return f"its normalizer replaces {next(iter(step['pattern'].values()))!r}"
-    return f"its normalizer {kind} is not known to work on words" if _unknown(step, _LOCAL_NORMALIZERS) else None
+        return None if text and not _has_space(text) else f"its normalizer replaces {next(iter(step['pattern'].values()))!r}"
+    return None
 
 
 def _has_space(text: str) -> bool:
