@@ -31,7 +31,8 @@ def _built(tokenizer: Any, columns: list[list[str]], length: int) -> tuple[list[
     """Items by the builder, and by the tokenizer."""
     template = Template.of(tokenizer, [row[: len(columns)] for row in PROBES])
     assert template is not None
-    build = PairBuilder(template=template, max_length=length, cut_left=tokenizer.truncation_side == "left")
+    left = tokenizer.truncation_side == "left"
+    build = PairBuilder(template=template, max_length=length, cut_left=left, embeddings=len(tokenizer), place="here")
     found = build([_ids(tokenizer, column) for column in columns])
     assert all(value.dtype == np.int64 for item in found for value in item.values())
     return [{name: value.tolist() for name, value in item.items()} for item in found], Encoder(tokenizer, length)(columns)

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from xlt_train.errors import DatasetError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -88,29 +91,53 @@ def longest_first(n1: int, n2: int, room: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class PairBuilder:
-    """Builds of token ids what the tokenizer makes of the texts, cut at `max_length` tokens on the tokenizer's own side."""
+    """Builds of token ids what the tokenizer makes of the texts, cut at `max_length` tokens on the tokenizer's own side.
+
+    `embeddings`: how many ids the model knows; `place`: where the ids come from, for errors.
+    """
 
     template: Template
     max_length: int
-    cut_left: bool = False
+    cut_left: bool
+    embeddings: int
+    place: str
 
     def __call__(self, columns: Sequence[Sequence[np.ndarray]]) -> list[dict[str, Any]]:
-        """One or two columns of token ids, an array [tokens] a row -> the items of `Encoder`, as arrays [tokens] int64."""
-        return [self._item(ids) for ids in zip(*columns)]
+        """One or two columns of token ids, an array [tokens] a row -> the items of `Encoder`, as arrays [tokens] int64.
 
-    def _item(self, texts: Sequence[np.ndarray]) -> dict[str, Any]:
+        Raises DatasetError for ids that the model does not know.
+        """
+        parts: list[np.ndarray] = []  # of all rows: one array of all is cheaper than several of each
+        kinds: list[np.ndarray] = []
+        ends = [0]
         template, room = self.template, self.max_length - self.template.specials
-        sizes = longest_first(len(texts[0]), len(texts[1]), room) if len(texts) == 2 else (min(len(texts[0]), room),)
-        parts, kinds = [template.frame[0]], [template.frame_types[0]]
-        for text, size, kind, frame, types in zip(
-            texts, sizes, template.text_types, template.frame[1:], template.frame_types[1:]
-        ):
-            parts += [text[len(text) - size :] if self.cut_left else text[:size], frame]
-            kinds += [np.full(size, kind, np.int64), types]
-        ids = np.concatenate(parts, dtype=np.int64)
-        found = {"input_ids": ids}
+        one_kind = [np.full(self.max_length, kind) for kind in template.text_types]
+        behind = list(zip(one_kind, template.frame[1:], template.frame_types[1:]))
+        for texts in zip(*columns):
+            sizes = longest_first(len(texts[0]), len(texts[1]), room) if len(texts) == 2 else (min(len(texts[0]), room),)
+            parts.append(template.frame[0])
+            kinds.append(template.frame_types[0])
+            for text, size, (kind, frame, types) in zip(texts, sizes, behind):
+                parts += text[len(text) - size :] if self.cut_left else text[:size], frame
+                kinds += kind[:size], types
+            ends.append(ends[-1] + sum(sizes) + template.specials)
+        if len(ends) == 1:
+            return []
+        values = {
+            "input_ids": self._known(np.concatenate(parts, dtype=np.int64)),
+            "attention_mask": np.ones(ends[-1], np.int64),
+        }
         if "token_type_ids" in template.names:
-            found["token_type_ids"] = np.concatenate(kinds)
-        if "attention_mask" in template.names:
-            found["attention_mask"] = np.ones(len(ids), np.int64)
-        return found
+            values["token_type_ids"] = np.concatenate(kinds)
+        return [{name: values[name][a:b] for name in template.names} for a, b in pairwise(ends)]
+
+    def _known(self, ids: np.ndarray) -> np.ndarray:
+        """The ids. Raises DatasetError when the model has no embedding for one."""
+        if len(ids) and not 0 <= ids.min() <= ids.max() < self.embeddings:
+            raise DatasetError(
+                f"reading token ids of {self.place}",
+                found=f"ids {ids.min():,} to {ids.max():,}",
+                expected=f"0 to {self.embeddings - 1:,}, which the model knows",
+                remedy="Build the dataset again",
+            )
+        return ids

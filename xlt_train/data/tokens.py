@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,25 +28,6 @@ class Ids(NamedTuple):
     encode: Encode
     from_ids: bool
     note: str | None
-
-
-class CheckedBuilder:
-    """A PairBuilder that refuses ids which the model has no embedding for."""
-
-    def __init__(self, build: PairBuilder, embeddings: int, place: str) -> None:
-        self.build, self.embeddings, self.place = build, embeddings, place
-
-    def __call__(self, columns: Sequence[Sequence[np.ndarray]]) -> list[dict[str, object]]:
-        """As PairBuilder. Raises DatasetError."""
-        ids = np.concatenate([one for column in columns for one in column])
-        if len(ids) and not 0 <= ids.min() <= ids.max() < self.embeddings:
-            raise DatasetError(
-                f"reading token ids of {self.place}",
-                found=f"ids {ids.min():,} to {ids.max():,}",
-                expected=f"0 to {self.embeddings - 1:,}, which the model knows",
-                remedy="Build the dataset again",
-            )
-        return self.build(columns)
 
 
 def tokenizer_sha256(tokenizer: "PreTrainedTokenizerBase") -> str | None:
@@ -75,34 +57,41 @@ def ids_of(data: TrainingSet, tokenizer: "PreTrainedTokenizerBase", max_length: 
         return Ids(
             encode, False, f"token columns unused: they are {whose}, and the model's tokenizer {mine}; texts are tokenised"
         )
-    template = _checked_template(data, tokens, tokenizer, max_length)
-    if template is None:
+    build = _builder(data, tokens, tokenizer, max_length, embeddings)
+    if build is None:
         return Ids(encode, False, "token columns unused: the tokenizer frames texts in a way of its own; texts are tokenised")
-    build = PairBuilder(template=template, max_length=max_length, cut_left=tokenizer.truncation_side == "left")
-    return Ids(CheckedBuilder(build, embeddings, str(data.path)), True, f"token columns of {tokens.name} used")
+    return Ids(build, True, f"token columns of {tokens.name} used")
 
 
-def _checked_template(
-    data: TrainingSet, tokens: TokenColumns, tokenizer: "PreTrainedTokenizerBase", max_length: int
-) -> Template | None:
-    """The tokenizer's frame; None where there is none, or not one that gives the tokenizer's own items."""
-    rows = np.unique(np.linspace(0, len(data.rows) - 1, _LOOKED_AT).astype(np.int64)).tolist() if len(data.rows) else []
+def _builder(
+    data: TrainingSet, tokens: TokenColumns, tokenizer: "PreTrainedTokenizerBase", max_length: int, embeddings: int
+) -> PairBuilder | None:
+    """What gives the tokenizer's own items, tried on some rows at several lengths; None where its frame has no such form."""
+    texts, columns = _looked_at(data, tokens, tokenizer)
+    template = Template.of(tokenizer, [row for row, *ids in zip(zip(*texts), *columns) if all(map(len, ids))])
+    if template is None or template.specials >= max_length:
+        return None
+    left = tokenizer.truncation_side == "left"
+    build = PairBuilder(template=template, max_length=max_length, cut_left=left, embeddings=embeddings, place=str(data.path))
+    for length in (max_length, *(template.specials + short for short in _SHORT)):
+        if not _same_items(replace(build, max_length=length)(columns), Encoder(tokenizer, length)(texts)):
+            return None
+    return build
+
+
+def _looked_at(
+    data: TrainingSet, tokens: TokenColumns, tokenizer: "PreTrainedTokenizerBase"
+) -> tuple[list[list[str]], list[list[np.ndarray]]]:
+    """Texts and token ids of some rows, by column. Raises DatasetError where the ids are not those that the tokenizer gives."""
+    rows = np.unique(np.linspace(0, len(data.rows) - 1, _LOOKED_AT).astype(np.int64)).tolist()
     found, (columns, _) = data.take(rows), data.take_ids(rows)
     texts = [found[name] for name in data.manifest.text_columns]
     for name, column, ids in zip(tokens.columns, texts, columns):
-        expected = tokenizer(column, add_special_tokens=False, truncation=False, verbose=False)["input_ids"] if rows else []
+        expected = tokenizer(column, add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
         for row, own, there in zip(rows, expected, ids):
             if own != there.tolist():
                 raise _lying(data, tokens, row, name, own, there)
-    full = [row for row, *ids in zip(zip(*texts), *columns) if all(map(len, ids))]
-    template = Template.of(tokenizer, full)
-    if template is None or template.specials >= max_length:
-        return None
-    for length in {max_length, *(min(max_length, template.specials + short) for short in _SHORT)}:
-        build = PairBuilder(template=template, max_length=length, cut_left=tokenizer.truncation_side == "left")
-        if not _same_items(build(columns), Encoder(tokenizer, length)(texts)):
-            return None
-    return template
+    return texts, columns
 
 
 def _same_items(mine: Sequence[dict[str, np.ndarray]], theirs: Sequence[dict[str, list[int]]]) -> bool:

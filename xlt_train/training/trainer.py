@@ -60,7 +60,7 @@ class RobustTrainer(Trainer):
             data.lengths(),
             self.args.train_batch_size * self.args.gradient_accumulation_steps,
             seed=self.args.seed if self.args.data_seed is None else self.args.data_seed,
-            epoch=lambda: int(self.state.epoch or 0),  # accelerate forgets to tell it to one of several processes that goes on
+            epoch=lambda: int(self.state.epoch or 0),  # accelerate's set_epoch does not reach it where several processes go on
         )
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
