@@ -7,7 +7,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from accelerate.data_loader import BatchSamplerShard
+from accelerate.data_loader import BatchSamplerShard, SkipBatchSampler
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import BatchSampler
@@ -74,7 +74,9 @@ def test_several_processes_share_the_order(processes: int) -> None:
     parts: list[list[list[int]]] = []
     for k in range(processes):
         batches = BatchSampler(LengthGrouped(found, 8, seed=7, epoch=lambda: 2), 8, drop_last=False)
-        parts.append(list(BatchSamplerShard(batches, num_processes=processes, process_index=k)))
+        shard = BatchSamplerShard(batches, num_processes=processes, process_index=k)
+        parts.append(list(shard))
+        assert list(SkipBatchSampler(shard, 3)) == parts[-1][3:]  # as a run that goes on
     assert sorted(item for part in parts for batch in part for item in batch) == list(range(960))
     spread = [abs(found[a].max() - found[b].max()) for a, b in zip(parts[0], parts[1])]
     assert np.mean(spread) < 4
