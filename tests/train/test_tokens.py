@@ -8,7 +8,10 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer
 
@@ -17,6 +20,7 @@ from tests.train.tokenizers_made import KINDS
 from tests.train.toy import Toy, add_tokens, checkpoints, fit_here, fit_words, run_train
 from xlt_train.data.dataset import TrainingSet
 from xlt_train.data.encode import Encoder
+from xlt_train.data.lists import Lists
 from xlt_train.data.manifest import Manifest
 from xlt_train.data.tokens import ids_of, tokenizer_sha256
 from xlt_train.data.view import VariantView
@@ -165,6 +169,20 @@ def test_lengths_are_those_of_the_columns_or_of_the_bytes(place: TokenToy, toy: 
         for variants in ((0,), (1, 2), (0, 2)):
             view = VariantView(data, variants, list, (0, 1, 2))  # type: ignore[arg-type]
             assert view.lengths().tolist() == [expected[row] for row in view.rows(range(len(view)))]
+
+
+@given(
+    rows=st.lists(st.lists(st.integers(-(2**31), 2**31 - 1), max_size=5), max_size=9),
+    start=st.integers(0, 9),
+    count=st.integers(0, 9),
+)
+def test_a_column_is_viewed_as_it_is(rows: list[list[int]], start: int, count: int) -> None:
+    part, texts = rows[start : start + count], ["é" * len(row) for row in rows]
+    lists = Lists.of(pa.array(rows, pa.list_(pa.int32())).slice(start, count), "c")
+    assert [lists[k].tolist() for k in range(len(part))] == part
+    assert lists.lengths().tolist() == [len(row) for row in part]
+    found = Lists.of(pa.array(texts, pa.string()).slice(start, count), "c")
+    assert found.lengths().tolist() == [len(text.encode()) for text in texts[start : start + count]]
 
 
 # ---- the identity of a tokenizer
