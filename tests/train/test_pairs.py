@@ -100,6 +100,7 @@ def test_frames_are_read_from_the_tokenizer() -> None:
 def test_a_frame_of_another_form_is_none(pair: str) -> None:
     """Texts turned round, or one twice: what the tokenizer does then is left to it."""
     assert Template.of(framed("<s> $A", pair), PROBES) is None
+    assert "$A $A" in pair or Template.of(framed("<s> $A", pair), PROBES[:1]) is None
 
 
 def test_rows_that_are_framed_in_different_ways_give_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,18 +110,28 @@ def test_rows_that_are_framed_in_different_ways_give_none(monkeypatch: pytest.Mo
     assert Template.of(one, []) is None
 
 
-def test_a_text_in_two_types_gives_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    tokenizer = framed("<s> $A", "<s> $A $B")
+SPOILT: dict[str, tuple[str, int, bool]] = {  # what, its new last value, and with special tokens or without
+    "a text in two types": ("token_type_ids", 7, True),
+    "a mask that hides": ("attention_mask", 0, True),
+    "other ids in a pair than alone": ("input_ids", 5, False),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_what_cannot_be_framed_gives_none(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer, rows = framed("<s> $A", "<s> $A $B"), [("x", "x y z")]
+    assert Template.of(tokenizer, rows) is not None
+    name, value, framing = SPOILT[what]
     plain = type(tokenizer).__call__
 
-    def mixed(self: Any, *given: Any, **named: Any) -> Any:
+    def spoilt(self: Any, *given: Any, **named: Any) -> Any:
         found = plain(self, *given, **named)
-        if "token_type_ids" in found and named.get("add_special_tokens", True):
-            found["token_type_ids"][0][-1] = 7
+        if named.get("add_special_tokens", True) == framing:
+            found[name][-1][-1] = value
         return found
 
-    monkeypatch.setattr(type(tokenizer), "__call__", mixed)
-    assert Template.of(tokenizer, PROBES) is None
+    monkeypatch.setattr(type(tokenizer), "__call__", spoilt)
+    assert Template.of(tokenizer, rows) is None
 
 
 # ---- padding
@@ -131,7 +142,7 @@ def test_a_text_in_two_types_gives_none(monkeypatch: pytest.MonkeyPatch) -> None
 @given(data=st.data(), multiple=st.sampled_from([None, 8]))
 def test_padding_is_that_of_the_library(kind: str, side: str, data: st.DataObject, multiple: int | None) -> None:
     tokenizer = made(kind)
-    tokenizer.padding_side = side
+    tokenizer.padding_side, tokenizer._pad_token_type_id = side, 3
     columns = [data.draw(st.lists(texts, min_size=3, max_size=3)) for _ in range(2)]
     items = [item | {"labels": k, "rows": 10**10 + k} for k, item in enumerate(Encoder(tokenizer, 20)(columns))]
     arrays = [
