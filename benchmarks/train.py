@@ -303,9 +303,9 @@ LINES = {  # what: where it is in a round; MB count in bytes there
 Round = dict[str, Any]
 
 
-def child(job: str, data: Path, model: str, cache: Path) -> dict[str, Any]:
+def child(job: str, data: Path, model: str, cache: Path, *, script: str = __file__) -> dict[str, Any]:
     """What a fresh process finds."""
-    command = [sys.executable, __file__, "--job", job, str(data), model]
+    command = [sys.executable, script, "--job", job, str(data), model]
     done = subprocess.run(command, env=os.environ | {"XLT_CACHE": str(cache)}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{job} on {data.name} failed:\n{done.stderr}")

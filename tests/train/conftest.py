@@ -5,14 +5,30 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from filelock import FileLock
 
-from tests.train.toy import Toy, make_toy, toy_in
+from tests.train.toy import Toy, add_tokens, make_toy, toy_in
 
 Once = Callable[[str, Callable[[Path], object]], Path]
+
+
+class TokenToy(NamedTuple):
+    """A saved encoder, another with another vocabulary, and datasets with token columns of the first."""
+
+    bert: Path
+    other: Path
+    pairs: Path
+    single: Path
+
+    @property
+    def tokenizer(self) -> Any:
+        """Of the first encoder."""
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self.bert)
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +78,27 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 def toy(once: Once) -> Toy:
     """The toy task."""
     return toy_in(once("toy", lambda folder: make_toy(folder)))
+
+
+@pytest.fixture(scope="session")
+def place(toy: Toy, once: Once) -> TokenToy:
+    """The toy task with token columns."""
+
+    import datasets
+    from transformers import AutoTokenizer
+
+    from tests.small_models import save_small_bert
+
+    def make(folder: Path) -> None:
+        rows = datasets.load_from_disk(str(toy.synonym))
+        save_small_bert(folder / "bert", [*rows["sentence1"], *rows["sentence2"]])
+        save_small_bert(folder / "other", [*rows["sentence1"], "another quick brown vocabulary"])
+        tokenizer = AutoTokenizer.from_pretrained(folder / "bert")
+        add_tokens(toy.synonym, tokenizer, folder / "pairs")
+        add_tokens(toy.single, tokenizer, folder / "single", by="words")
+
+    folder = once("tokens", make)
+    return TokenToy(*(folder / name for name in TokenToy._fields))
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_evaluation_is_the_plain_loss_with_smoothing_too(toy: Toy, tmp_path: Pat
 
 
 def test_rows_by_length_and_in_order(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str], trainers: Trainers) -> None:
-    kinds = {"group_by_length": "LengthGroupedSampler", "sequential": "SequentialSampler", "random": "RandomSampler"}
+    kinds = {"group_by_length": "LengthGrouped", "sequential": "SequentialSampler", "random": "RandomSampler"}
     for name, kind in kinds.items():
         found = _train(capsys, toy, tmp_path / name, "--train_sampling_strategy", name, max_steps=2)
         assert type(trainers[-1]._get_train_sampler()).__name__ == kind

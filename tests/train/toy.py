@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pytest
 
 from tests.command import SCRIPTS, Outcome
@@ -74,6 +76,53 @@ def make_toy(folder: Path) -> Toy:
 def toy_in(folder: Path) -> Toy:
     """The task that `make_toy` wrote there."""
     return Toy(folder / "synonym", folder / "swap", folder / "single", folder / "dev.tsv", folder / "tests")
+
+
+def add_tokens(data: Path, tokenizer: Any, out: Path, *, by: str = "texts", **changes: Any) -> Path:
+    """A copy of a dataset with token columns behind the carried ones, written down from docs/format.md alone.
+
+    `changes`: other values of the manifest's key `tokenizer`.
+    """
+    shutil.copytree(data, out)
+    manifest = json.loads((out / "xlt.json").read_bytes())
+    texts = manifest["recipe"]["text_columns"]
+    for path in sorted(out.glob("*.arrow")):
+        table = pa.ipc.open_stream(path.read_bytes()).read_all()
+        for name in texts:
+            ids = tokenizer(table[name].to_pylist(), add_special_tokens=False)["input_ids"] if len(table) else []
+            at = table.schema.get_field_index("source_id")
+            table = table.add_column(at, pa.field(f"{name}_ids", pa.list_(pa.int32())), pa.array(ids, pa.list_(pa.int32())))
+        write_arrow(path, table)
+    whole = json.loads(tokenizer.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
+    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    said = {"name": "toy", "sha256": hashlib.sha256(canonical.encode()).hexdigest(), "by": by}
+    sign(out, manifest | {"tokenizer": said | {"columns": {name: f"{name}_ids" for name in texts}} | changes})
+    return out
+
+
+def write_arrow(path: Path, table: pa.Table) -> None:
+    """A table as a stream of short record batches; its metadata and dataset_info.json beside it learn of token columns."""
+    described = json.loads(table.schema.metadata[b"huggingface"])
+    for field in table.schema:
+        if pa.types.is_list(field.type):
+            inner = {"dtype": str(field.type.value_type), "_type": "Value"}
+            described["info"]["features"].setdefault(field.name, {"feature": inner, "_type": "List"})
+    table = table.replace_schema_metadata({**table.schema.metadata, b"huggingface": json.dumps(described).encode()})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=50)
+    info = json.loads((path.parent / "dataset_info.json").read_bytes())
+    (path.parent / "dataset_info.json").write_text(json.dumps(info | {"features": described["info"]["features"]}))
+
+
+def sign(data: Path, body: dict[str, Any]) -> None:
+    """Write a manifest that says of the files what is true, and is signed."""
+    for entry in body["files"]:
+        content = (data / entry["path"]).read_bytes()
+        entry |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    body = {key: value for key, value in body.items() if key != "manifest_sha256"}
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    body["manifest_sha256"] = hashlib.sha256(canonical.encode()).hexdigest()
+    (data / "xlt.json").write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def pairs(seed: int, count: int, fill: Sequence[str]) -> list[Row]:

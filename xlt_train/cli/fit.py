@@ -74,7 +74,7 @@ def fit(training: tuple[str, ...], as_json: bool, **options: Any) -> None:
     record of everything needed to repeat it.
     """
     need_extra()
-    from xlt_train.cli.report import begin_fit, quiet, show_run
+    from xlt_train.cli.report import begin_fit, begin_note, quiet, show_run
     from xlt_train.training.arguments import parse_arguments
     from xlt_train.training.fit import run_fit
     from xlt_train.training.plan import DevFile, plan_fit
@@ -91,7 +91,7 @@ def fit(training: tuple[str, ...], as_json: bool, **options: Any) -> None:
     plan = plan_fit(choice=choice, dev=dev, training=parse_arguments(training), **options)
     begin_fit(plan)
     with redirect_stdout(sys.stderr):  # the Trainer prints its log
-        run = run_fit(plan)
+        run = run_fit(plan, say=lambda note: begin_note(plan, note))
     if as_json:
         found = {"path": str(run.path), "existed": run.existed, **run.record.to_json()}
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))

@@ -34,6 +34,12 @@ def begin_fit(plan: Plan) -> None:
         click.echo(f"{plan.data.path}: {plan.data.checked}", err=True)
 
 
+def begin_note(plan: Plan, note: str) -> None:
+    """What a run says before it trains, on standard error."""
+    if plan.arguments.process_index == 0:
+        click.echo(f"{plan.data.path}: {note}", err=True)
+
+
 def show_run(run: Run, plan: Plan) -> None:
     """A finished run, for people; only the first of several processes speaks."""
     if plan.arguments.process_index:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xlt_train.data.manifest import Manifest
+import numpy as np
+
+from xlt_train.data.manifest import ROW_COLUMNS, Manifest
 from xlt_train.data.rows import MappedRows
 from xlt_train.data.verify import Checked, check_files
 from xlt_train.errors import DatasetError
@@ -50,7 +52,8 @@ class TrainingSet:
     @classmethod
     def _mapped(cls, folder: Path, manifest: Manifest, checked: Checked) -> "TrainingSet":
         """Map files that were checked: what they hold must be what the manifest says."""
-        rows = MappedRows([folder / entry.path for entry in manifest.files if entry.rows is not None], manifest.text_columns)
+        paths = [folder / entry.path for entry in manifest.files if entry.rows is not None]
+        rows = MappedRows(paths, manifest.text_columns, manifest.tokens.columns if manifest.tokens else ())
         if rows.label_names != manifest.label_names or len(rows) != manifest.rows:
             raise DatasetError(
                 f"opening {folder}",
@@ -73,7 +76,18 @@ class TrainingSet:
 
         Raises DatasetError when a row has no label, or the row address that it should not have.
         """
-        found = self.rows.take(rows)
+        found = self._checked(rows, self.rows.take(rows))
+        return {name: found[name] for name in (*self.manifest.text_columns, "label")}
+
+    def take_ids(self, rows: Sequence[int]) -> tuple[list[list[np.ndarray]], list[int]]:
+        """Token ids of these rows, for each text column an array [tokens] int32 a row (a view of the map), and their labels.
+
+        Raises DatasetError as `take`, and for lists that are none.
+        """
+        labels: list[int] = self._checked(rows, self.rows.take(rows, ROW_COLUMNS))["label"]
+        return self.rows.take_ids(rows), labels
+
+    def _checked(self, rows: Sequence[int], found: dict[str, list[Any]]) -> dict[str, list[Any]]:
         m = self.manifest.m
         for row, source_id, variant, label in zip(rows, found["source_id"], found["variant"], found["label"]):
             if source_id * (m + 1) + variant != row or label is None or not 0 <= label < len(self.label_names):
@@ -83,7 +97,7 @@ class TrainingSet:
                     expected=f"source_id {row // (m + 1)}, variant {row % (m + 1)} and a label",
                     remedy="Build the dataset again; xlt-augment verify names all that is wrong",
                 )
-        return {name: found[name] for name in (*self.manifest.text_columns, "label")}
+        return found
 
     def originals(self, limit: int) -> dict[str, list[str]]:
         """The texts of variant 0 of the first `limit` source rows, by column."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ from xlt_train.files import pretty_json, sha256_json
 
 DATASET_FORMAT = "xlt-dataset/1"
 MANIFEST_NAME = "xlt.json"
+ROW_COLUMNS = ("source_id", "variant", "label")  # that training reads beside texts or tokens
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FETCH = "Fetch or build the dataset again"
 
@@ -22,6 +25,37 @@ class FileEntry(NamedTuple):
     bytes: int
     rows: int | None
     sha256: str
+
+
+class TokenColumns(NamedTuple):
+    """The tokenizer of a dataset's token ids, the columns that hold them in the order of the text columns, and whether the ids
+    were made word by word ("words") or text by text ("texts"), which changes nothing in them."""
+
+    name: str
+    sha256: str
+    columns: tuple[str, ...]
+    by: str
+
+    @classmethod
+    def of(cls, body: Any, text_columns: Sequence[str]) -> "TokenColumns | None":
+        """The manifest's key `tokenizer`, None without one. Raises ValueError, KeyError or TypeError for another shape."""
+        if body is None:
+            return None
+        name, sha256, columns, by = (body[key] for key in ("name", "sha256", "columns", "by"))
+        if not (isinstance(name, str) and name and name.isprintable()):
+            raise ValueError("a tokenizer without a plain name")
+        if not (isinstance(sha256, str) and _SHA256.fullmatch(sha256)):
+            raise ValueError("a tokenizer's sha256 that is none")
+        if set(columns) != set(text_columns):
+            raise ValueError("token columns of other texts")
+        found = tuple(columns[text] for text in text_columns)
+        if not all(isinstance(column, str) for column in found) or len({*found, *text_columns, *ROW_COLUMNS}) != (
+            2 * len(found) + len(ROW_COLUMNS)
+        ):
+            raise ValueError("token columns that are not columns of their own")
+        if by not in ("words", "texts"):
+            raise ValueError("token ids made in an unknown way")
+        return cls(name, sha256, found, by)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +73,7 @@ class Manifest:
     label_names: tuple[str, ...] | None
     source_rows: int
     files: tuple[FileEntry, ...]
+    tokens: TokenColumns | None = None
 
     @property
     def rows(self) -> int:
@@ -91,6 +126,7 @@ class Manifest:
         files = tuple(FileEntry(**entry) for entry in body["files"])
         if not all(_PLAIN_NAME.fullmatch(entry.path) for entry in files):
             raise ValueError("a file name that is not plain")
+        text_columns = tuple(map(str, recipe["text_columns"]))
         return cls(
             sha256=str(body["manifest_sha256"]),
             logical_hash=str(body["logical_hash"]),
@@ -99,10 +135,11 @@ class Manifest:
             synonyms=body["synonyms"],
             operator=str(recipe["method"]),
             m=int(recipe["m"]),
-            text_columns=tuple(map(str, recipe["text_columns"])),
+            text_columns=text_columns,
             label_names=None if names is None else tuple(map(str, names)),
             source_rows=int(source["rows"]),
             files=files,
+            tokens=TokenColumns.of(body.get("tokenizer"), text_columns),
         )
 
 

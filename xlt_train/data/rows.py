@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from xlt_train.data.lists import IDS, Lists, is_ids
 from xlt_train.errors import DatasetError
 
 _NEEDED = {"source_id": pa.int64(), "variant": pa.int16(), "label": pa.int64()}
@@ -21,10 +22,11 @@ class MappedRows:
     every batch at once, and the kernel reads megabytes around a page that is touched: with both, opening 1 GB reads 1 GB.
     """
 
-    def __init__(self, paths: Sequence[Path], text_columns: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[Path], text_columns: Sequence[str], token_columns: Sequence[str] = ()) -> None:
         """Map the files. Raises DatasetError for one that is no Arrow stream or lacks a column that training needs."""
-        self.paths, self.names = tuple(paths), (*text_columns, *_NEEDED)
+        self.paths, self.names, self.token_names = tuple(paths), (*text_columns, *_NEEDED), tuple(token_columns)
         self._columns: list[dict[str, pa.Array]] = []  # of each record batch
+        self._tokens: list[list[Lists]] = []  # of each record batch and token column
         lengths = []
         schema: pa.Schema | None = None
         for path in self.paths:
@@ -32,6 +34,7 @@ class MappedRows:
                 schema = schema or batch.schema
                 self._check(path, batch.schema)
                 self._columns.append({name: batch.column(name) for name in self.names})
+                self._tokens.append([Lists.of(batch.column(name), f"{path}, {name}") for name in self.token_names])
                 lengths.append(batch.num_rows)
         self.label_names = _label_names(schema)
         self._starts = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
@@ -39,25 +42,47 @@ class MappedRows:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def take(self, rows: Sequence[int]) -> dict[str, list[Any]]:
-        """Text columns, `source_id`, `variant` and `label` of these rows, as lists by column. Raises IndexError."""
+    def take(self, rows: Sequence[int], names: Sequence[str] = ()) -> dict[str, list[Any]]:
+        """The columns `names` of these rows (default: texts, `source_id`, `variant`, `label`) as lists. Raises IndexError."""
+        places = self._places(rows)
+        return {name: [self._columns[p][name][k].as_py() for p, k in places] for name in names or self.names}
+
+    def take_ids(self, rows: Sequence[int]) -> list[list[np.ndarray]]:
+        """For each token column a view [tokens] int32 of the map for each of these rows. Raises IndexError, DatasetError."""
+        places = self._places(rows)
+        return [[self._tokens[p][c][k] for p, k in places] for c in range(len(self.token_names))]
+
+    def lengths(self) -> np.ndarray:
+        """How long each row is, [rows] int32: tokens of its token columns together, or where there are none bytes of its texts.
+
+        Only the offsets of the columns are read.
+        """
+        texts = [name for name in self.names if name not in _NEEDED]
+        found = np.empty(len(self), np.int32)
+        for start, stop, columns, tokens in zip(self._starts, self._starts[1:], self._columns, self._tokens):
+            lists = tokens or [Lists.of(columns[name], name) for name in texts]
+            found[start:stop] = sum(one.lengths() for one in lists)
+        return found
+
+    def _places(self, rows: Sequence[int]) -> list[tuple[int, int]]:
+        """The record batch of each row, and its place there."""
         index = np.asarray(rows, np.int64)
         if len(index) and not 0 <= index.min() <= index.max() < len(self):
             raise IndexError(f"rows {index.min()} to {index.max()} of {len(self)}")
         part = np.searchsorted(self._starts, index, side="right") - 1
-        places = [(self._columns[p], k) for p, k in zip(part.tolist(), (index - self._starts[part]).tolist())]
-        return {name: [columns[name][k].as_py() for columns, k in places] for name in self.names}
+        return list(zip(part.tolist(), (index - self._starts[part]).tolist()))
 
     def _check(self, path: Path, schema: pa.Schema) -> None:
-        wanted = {name: _NEEDED.get(name, pa.string()) for name in self.names}
-        wrong = [name for name in wanted if name not in schema.names or schema.field(name).type != wanted[name]]
-        if wrong:
-            raise DatasetError(
-                f"opening {path}",
-                found=f"the columns {', '.join(f'{f.name}: {f.type}' for f in schema)}",
-                expected=f"{wrong[0]}: {wanted[wrong[0]]} among them",
-                remedy="Fetch or build the dataset again",
-            )
+        kinds = {field.name: field.type for field in schema}
+        wanted = {name: _NEEDED.get(name, pa.string()) for name in self.names} | dict.fromkeys(self.token_names, IDS)
+        for name, kind in wanted.items():
+            if name not in kinds or not (is_ids(kinds[name]) if kind == IDS else kinds[name] == kind):
+                raise DatasetError(
+                    f"opening {path}",
+                    found=f"the columns {', '.join(f'{f.name}: {f.type}' for f in schema)}",
+                    expected=f"{name}: {kind} among them",
+                    remedy="Fetch or build the dataset again",
+                )
 
 
 def _batches(path: Path) -> list[pa.RecordBatch]:

@@ -7,18 +7,20 @@ import numpy as np
 
 from xlt_train.data.dataset import TrainingSet
 
-Encode = Callable[[Sequence[Sequence[str]]], list[dict[str, Any]]]
+Encode = Callable[[Sequence[Sequence[Any]]], list[dict[str, Any]]]  # columns of texts or token ids to items
 
 
 class VariantView:
     """A map-style dataset for a DataLoader: item i is variant `variants[i % n]` of source row `i // n`, n variants.
 
-    Items are what `encode` makes of the texts, with `labels` (the class as `label_ids` numbers it) and `rows` (the row of
-    the training set, by which a method may seed its noise or find the row's original).
+    Items are what `encode` makes of the texts, or with `from_ids` of the dataset's token ids, with `labels` (the class as
+    `label_ids` numbers it) and `rows` (the row of the training set, by which a method may seed its noise or find the original).
     """
 
-    def __init__(self, data: TrainingSet, variants: Sequence[int], encode: Encode, label_ids: Sequence[int]) -> None:
-        self.data, self.encode, self.label_ids = data, encode, tuple(label_ids)
+    def __init__(
+        self, data: TrainingSet, variants: Sequence[int], encode: Encode, label_ids: Sequence[int], *, from_ids: bool = False
+    ) -> None:
+        self.data, self.encode, self.label_ids, self.from_ids = data, encode, tuple(label_ids), from_ids
         self.variants = np.asarray(variants, np.int64)
 
     def __len__(self) -> int:
@@ -31,11 +33,23 @@ class VariantView:
         found: list[int] = (index // n * (self.data.manifest.m + 1) + self.variants[index % n]).tolist()
         return found
 
+    def lengths(self) -> np.ndarray:
+        """How long each item is, [items] int32: in tokens where the dataset has token columns, else in bytes, before any cut.
+
+        It depends on the dataset alone, not on how items are made of it.
+        """
+        rows = self.data.rows.lengths().reshape(self.data.manifest.source_rows, -1)
+        return rows[:, self.variants].reshape(-1)
+
     def __getitems__(self, items: Sequence[int]) -> list[dict[str, Any]]:
         rows = self.rows(items)
-        columns = self.data.take(rows)
-        labels = columns.pop("label")
-        encoded = self.encode(list(columns.values()))
+        if self.from_ids:
+            columns, labels = self.data.take_ids(rows)
+        else:
+            found = self.data.take(rows)
+            labels = found.pop("label")
+            columns = list(found.values())
+        encoded = self.encode(columns)
         return [item | {"labels": self.label_ids[label], "rows": row} for item, label, row in zip(encoded, labels, rows)]
 
     def __getitem__(self, item: int) -> dict[str, Any]:

@@ -29,6 +29,11 @@ class LoadedModel:
     randomly_initialised: bool
     revision: str | None
 
+    @property
+    def embeddings(self) -> int:
+        """How many token ids the model knows."""
+        return len(self.model.get_input_embeddings().weight)  # type: ignore[arg-type]
+
 
 def load_model(name: str, labels: Sequence[str], max_length: int, texts: Callable[[int], Sequence[str]]) -> LoadedModel:
     """The encoder `name` (Hub name, folder, or `nano`) with a head for `labels`.

@@ -38,9 +38,10 @@ LISTED = {
     "seed": "Seed of new weights, order and dropout.  [default: 42]",
     "eval_strategy": "When --dev is looked at: epoch or steps (--eval_steps N).  [default: epoch]",
     "save_strategy": "When a checkpoint is saved: epoch, steps (--save_steps N) or no.  [default: epoch]",
+    "train_sampling_strategy": "group_by_length: rows of similar length share a batch.  [default: random]",
     "save_total_limit": "Checkpoints that are kept, beside the best.  [default: 1]",
     "bf16": "Mixed precision, on a GPU that has it.",
-    "dataloader_num_workers": "Processes that tokenise.  [default: 0]",
+    "dataloader_num_workers": "Processes that make batches.  [default: 0]",
     "resume_from_checkpoint": "true: go on with the run in --output_dir, if one was begun there.",
 }
 
@@ -112,6 +113,9 @@ def _check(given: Mapping[str, Any], has_dev: bool) -> None:
     for name in ("prediction_loss_only", "label_names"):
         if given.get(name) and has_dev:
             raise _wrong(f"--{name}", "an evaluation that gives the accuracy on --dev", f"Leave out --{name}, or --dev")
+    if given.get("train_sampling_strategy") == "batch_rebalance":
+        expected = "batches of equal size: the loss is a mean over a batch, so a row in a smaller one would count for more"
+        raise _wrong("--train_sampling_strategy batch_rebalance", expected, "Choose group_by_length, which wastes little too")
     metric = str(given.get("metric_for_best_model", "accuracy"))
     if metric.removeprefix("eval_") not in ("accuracy", "loss"):
         raise _wrong(f"--metric_for_best_model {metric}", "accuracy or loss", "Choose one of them")

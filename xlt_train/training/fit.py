@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from xlt_train.data.dataset import TrainingSet
 from xlt_train.data.encode import Encoder
+from xlt_train.data.examples import Examples
+from xlt_train.data.padding import Padding
+from xlt_train.data.tokens import Ids, ids_of
 from xlt_train.data.view import ExampleView, VariantView
 from xlt_train.errors import RunError, UsageError
 from xlt_train.files import write_whole
@@ -75,8 +78,8 @@ def fit(
     return run_fit(plan)
 
 
-def run_fit(plan: Plan) -> Run:
-    """Load the model, train, choose the checkpoint, write the run. Raises XltError."""
+def run_fit(plan: Plan, say: Callable[[str], object] = lambda note: None) -> Run:
+    """Load the model, train, choose the checkpoint, write the run; `say` hears notes on the way. Raises XltError."""
     from transformers import set_seed
 
     start, resume = time.perf_counter(), _resume(plan.arguments)
@@ -87,11 +90,15 @@ def run_fit(plan: Plan) -> Run:
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
     set_seed(plan.arguments.seed)  # a new head, or a whole nano, is drawn from it
     loaded = load_model(plan.model, plan.data.label_names, plan.max_length, lambda rows: _texts(plan.data, rows))
+    ids = ids_of(plan.data, loaded.tokenizer, plan.max_length, loaded.embeddings)
+    if ids.note is not None:
+        say(ids.note)
     record = _with_model(plan.record, loaded)
+    record = record.at(record.status, tokens_from="dataset" if ids.from_ids else "texts")
     _wait(plan.arguments)  # until all processes have looked at the folder
     with claimed(plan.folder, record, checkpoint) if plan.arguments.should_save else nullcontext():
         _wait(plan.arguments)
-        trainer = _trainer(plan, loaded, record)
+        trainer = _trainer(plan, loaded, ids, record)
         loss = _train(trainer, checkpoint)
     record = record.at(FINISHED, **_results(trainer, checkpoint), train_loss=loss)
     record = _finish(trainer, plan.folder, record, seconds=time.perf_counter() - start)
@@ -135,13 +142,11 @@ def _texts(data: TrainingSet, rows: int) -> list[str]:
     return list(chain.from_iterable(data.originals(rows).values()))
 
 
-def _trainer(plan: Plan, loaded: LoadedModel, record: RunRecord) -> "RobustTrainer":
-    from transformers import DataCollatorWithPadding
-
+def _trainer(plan: Plan, loaded: LoadedModel, ids: Ids, record: RunRecord) -> "RobustTrainer":
     from xlt_train.training.trainer import Accuracy, RobustTrainer
 
-    encode = Encoder(loaded.tokenizer, plan.max_length)
-    ids, dev = loaded.label_ids, plan.dev
+    classes, dev = loaded.label_ids, plan.dev
+    codes = [classes[name] for name in plan.data.label_names]
     mixed = plan.arguments.bf16 or plan.arguments.fp16
     try:
         return RobustTrainer(
@@ -149,14 +154,18 @@ def _trainer(plan: Plan, loaded: LoadedModel, record: RunRecord) -> "RobustTrain
             record=record,
             model=loaded.model,
             args=plan.arguments,
-            train_dataset=VariantView(plan.data, plan.variants, encode, [ids[name] for name in plan.data.label_names]),
-            eval_dataset=None if dev is None else ExampleView(dev.texts, encode, dev.label_ids(ids)),
-            data_collator=DataCollatorWithPadding(loaded.tokenizer, pad_to_multiple_of=8 if mixed else None),
+            train_dataset=VariantView(plan.data, plan.variants, ids.encode, codes, from_ids=ids.from_ids),
+            eval_dataset=None if dev is None else _examples(plan, loaded, dev),
+            data_collator=Padding(loaded.tokenizer, 8 if mixed else None),
             processing_class=loaded.tokenizer,
             compute_metrics=Accuracy(),
         )
     except (ValueError, ImportError, RuntimeError) as error:
         raise _disagreeing(error) from error
+
+
+def _examples(plan: Plan, loaded: LoadedModel, dev: Examples) -> ExampleView:
+    return ExampleView(dev.texts, Encoder(loaded.tokenizer, plan.max_length), dev.label_ids(loaded.label_ids))
 
 
 def _disagreeing(error: Exception) -> UsageError:

@@ -87,7 +87,7 @@ def plan_fit(
         text_columns=list(found.manifest.text_columns),
         model={"name": model, "labels": list(found.label_names), "max_length": max_length},
         dev=None if examples is None or dev is None else _about(examples, dev),
-        training=kept_arguments(arguments, given),
+        training=kept_arguments(arguments, given) | _grouping(arguments, found),
         versions=software_versions(),
         device=_device(arguments),
     )
@@ -116,6 +116,14 @@ def _about(found: Examples, dev: DevFile) -> dict[str, Any]:
     rows = None if dev.rows is None else list(dev.rows)
     columns = {name: list(value) if isinstance(value, tuple) else value for name, value in dev.columns_of.items()}
     return {"file": found.path.name, "sha256": found.sha256, "rows": rows, "columns": columns}
+
+
+def _grouping(arguments: "TrainingArguments", found: TrainingSet) -> dict[str, Any]:
+    """What the order of rows depends on besides the seed, where they are grouped by length."""
+    if arguments.train_sampling_strategy != "group_by_length":
+        return {}
+    tokens = found.manifest.tokens
+    return {"lengths_in": "bytes" if tokens is None else f"tokens of {tokens.name}, sha256 {tokens.sha256}"}
 
 
 def _device(arguments: "TrainingArguments") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch.utils.data import SequentialSampler
 from transformers import EvalPrediction, Trainer, TrainerState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
@@ -18,6 +19,7 @@ from xlt_train.methods.base import Method
 from xlt_train.runs.card import model_card
 from xlt_train.runs.folder import RESUME
 from xlt_train.runs.record import CHECKPOINT, RunRecord, sealed
+from xlt_train.training.sampler import LengthGrouped
 
 _PICKLED = "training_args.bin"  # the Trainer's own copy of its arguments; ours is the record, which is no pickle
 
@@ -48,6 +50,22 @@ class RobustTrainer(Trainer):
             self._terms[name] = self._terms.get(name, torch.zeros((), device=value.device)) + value.detach()
         self._batches += 1
         return loss.total
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """As the Trainer, but with grouping by length that reads no row for its length."""
+        data: Any = self.train_dataset if train_dataset is None else train_dataset
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        return LengthGrouped(
+            data.lengths(),
+            self.args.train_batch_size * self.args.gradient_accumulation_steps,
+            seed=self.args.seed if self.args.data_seed is None else self.args.data_seed,
+            epoch=lambda: int(self.state.epoch or 0),  # accelerate's set_epoch does not reach it where several processes go on
+        )
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        """In order: the Trainer would tokenise all rows once more to group them."""
+        return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
 
     def reopen(self, checkpoint: Path) -> None:
         """Take over a checkpoint of the last step, beyond which `train` would go by one."""
