@@ -22,7 +22,6 @@ are those of all threads, waiting ones included; with one thread they tell the w
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -31,13 +30,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 import reference_counterfit as reference
+from common import write_result
 from synonym_data import constraints_of, cosines, topics_of, vectors
 from threadpoolctl import threadpool_limits
 
@@ -235,19 +234,7 @@ def main() -> None:
     found, agreed = searches(matrix, options.runs, threads)
     lines += more + found + peaks(matrix, options.threads)
     facts = {"runs": options.runs, "steps": options.steps, "k": K, "data": data | seen, "whole_job": job, "search": agreed}
-    write(facts | {"table": lines})
-
-
-def write(facts: dict[str, Any]) -> None:
-    """Add machine, versions and commit, and write all as JSON."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
-    facts["machine"] = {"cpu": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()}
-    facts["versions"] = {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
-    facts["commit"] = commit.stdout.strip()
-    target = HERE / "results" / "synonyms.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(facts, indent=2) + "\n")
-    print(f"written: {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}")
+    write_result("synonyms", facts | {"table": lines}, LIBRARIES)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,12 @@ benchmarks/results/tokens.json. Times are of one machine and one moment: read th
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
@@ -28,6 +24,7 @@ os.environ |= {"TOKENIZERS_PARALLELISM": "true", "RAYON_NUM_THREADS": str(THREAD
 
 import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
+from common import write_result  # noqa: E402
 from datasets import load_from_disk  # noqa: E402
 from tokenizers import Tokenizer as Backend  # noqa: E402
 from tokenizers import models, normalizers, pre_tokenizers, trainers  # noqa: E402
@@ -192,24 +189,11 @@ def main() -> None:
         columns = dataset_texts(source, synonyms, options.pairs, folder)
         paths = options.tokenizer or made_tokenizers(source, folder)
         table = [compare(path, columns, options.runs) for path in paths]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
-    packages = ("xlt", "numba", "numpy", "pyarrow", "tokenizers", "transformers")
     facts = {
-        "pairs": options.pairs,
-        "m": M,
-        "runs": options.runs,
-        "threads": THREADS,
-        "source": source.name,
-        "synonyms": f"{synonyms.name}, {len(synonyms)} words",
-        "table": table,
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **{n: version(n) for n in packages}},
-        "commit": commit.stdout.strip(),
-    }
-    target = HERE / "results" / "tokens.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(facts, indent=2) + "\n")
-    print(f"written: {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}")
+        "pairs": options.pairs, "m": M, "runs": options.runs, "threads": THREADS, "source": source.name,
+        "synonyms": f"{synonyms.name}, {len(synonyms)} words", "table": table,
+    }  # fmt: skip
+    write_result("tokens", facts, ("xlt", "numba", "numpy", "pyarrow", "tokenizers", "transformers"))
 
 
 if __name__ == "__main__":

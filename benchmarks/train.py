@@ -28,7 +28,6 @@ import argparse
 import gc
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -37,11 +36,12 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import reduce
-from importlib.metadata import version
 from operator import getitem
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Any, cast
+
+from common import write_result
 
 from xlt_augment import Substitute, SynonymSet, build
 from xlt_augment.resources import resource
@@ -426,18 +426,11 @@ def main() -> None:
         made = make(source, {"small": SMALL, "large": options.rows}, Path(name))
         ahead = read_ahead(Path(name))
         table = table_of(measure(Path(name), options.runs))
-    libraries = ("xlt", "torch", "transformers", "accelerate", "datasets", "tokenizers", "pyarrow", "numpy")
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
     facts = {
         "m": M, "batch": BATCH, "runs": options.runs, "source": source.name, "datasets": made, "table": table,
-        "machine": {"cpu": platform.machine(), "cores": os.cpu_count(), "system": platform.platform(), "read_ahead_kb": ahead},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
-        "commit": commit.stdout.strip(),
+        "read_ahead_kb": ahead,
     }  # fmt: skip
-    target = HERE / "results" / "train.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(facts, indent=2) + "\n")
-    print(f"written: {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}")
+    write_result("train", facts, ("xlt", "torch", "transformers", "accelerate", "datasets", "tokenizers", "pyarrow", "numpy"))
 
 
 if __name__ == "__main__":

@@ -15,67 +15,31 @@ Prints a table and writes benchmarks/results/train_tokens.json. Times are of one
 """
 
 import argparse
-import hashlib
 import json
 import os
-import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+from common import tile, write_result
 from train import BATCH, MAX_LENGTH, SMALL, M, child, make, put_out_of_cache, trainer_without_data
 
+from xlt_augment import Substitute, SynonymSet, build
 from xlt_augment.resources import resource
 
-HERE = Path(__file__).resolve().parent
 BATCHES, LOOKED_AT = 200, 5_000
 
 
-def with_tokens(data: Path, model: Path, out: Path) -> None:
-    """A copy of a dataset with token columns, each different text tokenised once a record batch."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    shutil.copytree(data, out)
-    manifest = json.loads((out / "xlt.json").read_bytes())
-    texts = manifest["recipe"]["text_columns"]
-    for path in sorted(out.glob("*.arrow")):
-        with (data / path.name).open("rb") as source, path.open("wb") as sink:
-            reader = pa.ipc.open_stream(source)
-            fields = [pa.field(f"{name}_ids", pa.list_(pa.int32())) for name in texts]
-            schema = pa.schema([*reader.schema, *fields], reader.schema.metadata)
-            with pa.ipc.new_stream(sink, schema) as writer:
-                for batch in reader:
-                    columns = [_ids(batch.column(name), tokenizer) for name in texts]
-                    writer.write_batch(pa.record_batch([*batch.columns, *columns], schema=schema))
-    whole = json.loads(tokenizer.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
-    manifest["tokenizer"] = {
-        "name": "nano", "sha256": _sha256(whole), "columns": {name: f"{name}_ids" for name in texts}, "by": "texts",
-    }  # fmt: skip
-    for entry in manifest["files"]:
-        with (out / entry["path"]).open("rb") as stream:
-            entry["sha256"] = hashlib.file_digest(stream, "sha256").hexdigest()
-        entry["bytes"] = (out / entry["path"]).stat().st_size
-    del manifest["manifest_sha256"]
-    manifest["manifest_sha256"] = _sha256(manifest)
-    (out / "xlt.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _ids(column: pa.Array, tokenizer: Any) -> pa.Array:
-    coded = column.dictionary_encode()
-    ids = tokenizer(coded.dictionary.to_pylist(), add_special_tokens=False)["input_ids"]
-    return pa.array(ids, pa.list_(pa.int32())).take(coded.indices)
-
-
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+def with_tokens(source: Path, rows: int, model: Path, out: Path) -> None:
+    """The large dataset again, with token columns."""
+    tiled = out.with_suffix(".tsv")
+    tile([source], tiled, rows)
+    build(tiled, Substitute(SynonymSet.default(), p=0.1), m=M, tokenizer=model, out=out)
+    tiled.unlink()
 
 
 def _view(data: Path, tokenizer: Any) -> Any:
@@ -189,19 +153,15 @@ def main() -> None:
         folder = Path(name)
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HOME": f"{name}/hf", "BENCH_RUNS": str(options.runs)}
         made = make(source, {"small": SMALL, "large": options.rows}, folder)
-        with_tokens(folder / "large", folder / "model", folder / "ids")
+        with_tokens(source, options.rows, folder / "model", folder / "ids")
         size = sum(path.stat().st_size for path in (folder / "ids").iterdir())
         print(f"ids: {size / 1e6:,.1f} MB", flush=True)
         table = measure(folder, options.runs)
-    libraries = ("torch", "transformers", "accelerate", "tokenizers", "pyarrow", "numpy")
     facts = {
         "m": M, "batch": BATCH, "runs": options.runs, "source": source.name, "rows": made["large"]["rows"], "table": table,
-        "bytes": {"texts": made["large"]["bytes"], "ids": size}, "cores": os.cpu_count(),
-        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in libraries}},
+        "bytes": {"texts": made["large"]["bytes"], "ids": size},
     }  # fmt: skip
-    target = HERE / "results" / "train_tokens.json"
-    target.write_text(json.dumps(facts, indent=2) + "\n")
-    print(f"written: {target}")
+    write_result("train_tokens", facts, ("xlt", "torch", "transformers", "accelerate", "tokenizers", "pyarrow", "numpy"))
 
 
 if __name__ == "__main__":

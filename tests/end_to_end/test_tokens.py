@@ -1,4 +1,4 @@
-"""From `build --tokenizer` to a trained model: the hash of both packages is one, the weights are those of training from texts."""
+"""From `build --tokenizer` to a trained model: one hash in both packages, and the weights of training from texts."""
 
 import json
 from collections.abc import Callable
