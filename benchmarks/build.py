@@ -23,7 +23,6 @@ import yardsticks
 from common import Jobs, ratio, rounds, source_or_sample, tile, timed, write_result
 
 from xlt_augment import Substitute, Swap, SynonymSet, build, verify
-from xlt_augment.content_hash import ColumnHasher
 from xlt_augment.materialize import plan, write
 from xlt_augment.materialize.shards import _HashingFile
 from xlt_augment.synonyms.files import write_json
@@ -47,7 +46,6 @@ def operators(synonyms: SynonymSet) -> dict[str, Substitute | Swap]:
 
 def ours(source: Path, out: Path, operator: Substitute | Swap, threads: int) -> None:
     """One build from scratch."""
-    shutil.rmtree(out, ignore_errors=True)
     build(source, operator, m=M, out=out, num_proc=threads)
 
 
@@ -57,7 +55,7 @@ def jobs_of(source: Path, synonyms: SynonymSet, folder: Path) -> Jobs:
     jobs: Jobs = {
         PUBLISHED: lambda: yardsticks.published(source, neighbors, M, folder / "out.tsv"),
         "tuned Python loop": lambda: yardsticks.tuned(source, neighbors, M, folder / "out.tsv"),
-        "datasets.map, batched": lambda: yardsticks.by_map(source, neighbors, M, folder / "mapped", folder),
+        "datasets.map, batched": lambda: yardsticks.by_map(source, neighbors, M, out, folder),
     }
     for name, operator in operators(synonyms).items():
         for threads in (1, 2):
@@ -65,7 +63,7 @@ def jobs_of(source: Path, synonyms: SynonymSet, folder: Path) -> Jobs:
     finished = folder / "finished"
     build(source, operators(synonyms)["uniform, space words"], m=M, out=finished)
     blob = np.frombuffer(b"".join(path.read_bytes() for path in finished.glob("*.arrow")), np.uint8)
-    jobs["cp of the finished folder"] = lambda: shutil.copytree(finished, folder / "copy", dirs_exist_ok=True)
+    jobs["cp of the finished folder"] = lambda: shutil.copytree(finished, out)
     jobs["memcpy of its bytes"] = lambda: blob.copy()
     return jobs
 
@@ -80,7 +78,7 @@ def cold_jobs(source: Path, synonyms: SynonymSet, folder: Path) -> Jobs:
     synonyms.save(folder / "set.arrow")
     script = str(Path(yardsticks.__file__))
     theirs = [sys.executable, script, str(source), str(folder / "set.json"), str(M), str(folder / "out.tsv")]
-    common = ["build", str(source), "--m", str(M), "--out", str(folder / "cold"), "--overwrite", "--words", "space"]
+    common = ["build", str(source), "--m", str(M), "--out", str(folder / "out"), "--words", "space"]
     command = [sys.executable, "-m", "xlt_augment", *common, "--case", "exact", "--synonyms", str(folder / "set.arrow")]
 
     def run(words: list[str]) -> Callable[[], object]:
@@ -116,10 +114,10 @@ def parts(source: Path, operator: Substitute | Swap, out: Path) -> dict[str, flo
         return lambda: setattr(owner, name, plain)
 
     undo = [
-        measured(plan, "open_corpus", "reading and checking"),
+        measured(plan, "open_corpus", "reading, checking and hashing the source"),
         measured(write, "perturb_unit", "words, random numbers, copies"),
-        measured(ColumnHasher, "update", "sha256 of the content"),
-        measured(_HashingFile, "write", "writing the files, with their sha256"),
+        measured(write, "settle", "sha256 of files and content, two at a time"),
+        measured(_HashingFile, "write", "writing the files"),
     ]
     whole = timed(lambda: ours(source, out, operator, 1))
     for restore in undo:
@@ -141,21 +139,28 @@ def main() -> None:
         tile(sources, source, options.pairs)
         synonyms = SynonymSet.load(options.synonyms)
         jobs = jobs_of(source, synonyms, folder)
-        seconds = rounds(jobs, options.runs, warm=[job for job in jobs if job.startswith("xlt")])
-        seconds |= rounds(cold_jobs(source, synonyms, folder), options.runs, warm=[COLD + "xlt-augment build --p 0.1"])
+
+        def clean() -> None:
+            shutil.rmtree(folder / "out", ignore_errors=True)
+            (folder / "out.tsv").unlink(missing_ok=True)
+
+        seconds = rounds(jobs, options.runs, warm=[job for job in jobs if job.startswith("xlt")], clean=clean)
+        cold = cold_jobs(source, synonyms, folder)
+        seconds |= rounds(cold, options.runs, warm=[COLD + "xlt-augment build --p 0.1"], clean=clean)
         few = yardsticks.by_nlpaug(yardsticks.read_rows(source)[:_NLPAUG_PAIRS], M) or {}
         slow = rounds(few, 1)
-        where = {job: parts(source, operator, folder / "out") for job, operator in operators(synonyms).items()}
-        same = {_hash(source, operators(synonyms)["p=0.1, space words"], folder / "out", threads) for threads in (1, 2)}
-        verify(folder / "out")
+        where = {}
+        for job, operator in operators(synonyms).items():
+            where[job] = parts(source, operator, folder / "out")
+            clean()
+        same = set()
+        for threads in (1, 2):
+            ours(source, folder / "out", operators(synonyms)["p=0.1, space words"], threads)
+            same.add(verify(folder / "out").manifest.logical_hash)
+            clean()
     assert len(same) == 1, "the hash depends on the number of threads"
     names = ", ".join(path.name for path in sources)
     report(options, names, synonyms, seconds, {job: values[0] for job, values in slow.items()}, where)
-
-
-def _hash(source: Path, operator: Substitute | Swap, out: Path, threads: int) -> str:
-    ours(source, out, operator, threads)
-    return verify(out).manifest.logical_hash
 
 
 def report(

@@ -1,5 +1,6 @@
 """What the benchmark scripts share: jobs in turns, tables, and results as JSON with machine, versions and commit."""
 
+import gc
 import json
 import os
 import platform
@@ -38,14 +39,23 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def rounds(jobs: Jobs, runs: int, *, warm: Iterable[str] = ()) -> dict[str, list[float]]:
-    """Seconds of every job in every round; the jobs take turns, so a slow moment hits them all. `warm` ones run once before."""
+def rounds(
+    jobs: Jobs, runs: int, *, warm: Iterable[str] = (), clean: Callable[[], object] = lambda: None
+) -> dict[str, list[float]]:
+    """Seconds of every job in every round; the jobs take turns, so a slow moment hits them all.
+
+    `warm` ones run once before; `clean` runs after each and is not counted.
+    """
+    gc.collect()
+    gc.freeze()  # what one job needs in memory is not to be looked through during another
     for name in warm:
         jobs[name]()
+        clean()
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(runs):
         for name, work in jobs.items():
             seconds[name].append(timed(work))
+            clean()
     return seconds
 
 

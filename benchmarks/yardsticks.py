@@ -86,11 +86,13 @@ def by_nlpaug(rows: Rows, m: int) -> dict[str, Callable[[], object]] | None:
         return None
     found: dict[str, Any] = {"nlpaug RandomWordAug(swap)": naw.RandomWordAug(action="swap", aug_p=0.1)}
     try:
-        synonyms = naw.SynonymAug(aug_src="wordnet", aug_p=0.1)
-        synonyms.augment("a good film")
-        found["nlpaug SynonymAug(wordnet)"] = synonyms
-    except (LookupError, OSError):
-        pass  # no WordNet for nltk on this machine
+        import nltk
+
+        for name in ("corpora/wordnet", "taggers/averaged_perceptron_tagger_eng"):
+            nltk.data.find(name)
+        found["nlpaug SynonymAug(wordnet)"] = naw.SynonymAug(aug_src="wordnet", aug_p=0.1)
+    except LookupError:
+        pass  # nltk's data is not on this machine
 
     def job(augmenter: Any) -> Callable[[], object]:
         return lambda: [augmenter.augment(text, n=m) for row in rows for text in row[:2]]

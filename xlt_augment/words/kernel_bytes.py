@@ -1,4 +1,4 @@
-"""Compiled helpers on byte ranges: mix, hash, compare, copy; eight or 32 bytes at a time where the arrays have room.
+"""Compiled helpers on byte ranges: mix, hash, compare, copy; eight or 64 bytes at a time where the arrays have room.
 
 Callers: the other kernels. Hashes are of one process and stand in no file.
 """
