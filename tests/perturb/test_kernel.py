@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.perturb import reference
 from tests.perturb.reference import Place
 from xlt_augment import Substitute, Swap, SynonymSet, augment
-from xlt_augment.words.kernel_bytes import SHORT, WIDE, copy_bytes, hash_bytes, same_bytes
+from xlt_augment.words.kernel_bytes import SHORT, WIDE, copy_bytes, find_byte, hash_bytes, same_bytes
 from xlt_augment.words.split import split_text
 
 pytestmark = pytest.mark.skipif(not reference.SAME_UNICODE, reason="this Python's Unicode table is another version")
@@ -45,6 +45,16 @@ def test_words_of_every_length_swap(texts: list[str], seed: int) -> None:
         place = Place(seed, "text", t, 1)
         expected.append([reference.join(reference.swap(words, place, 0.5, [False] * len(words)), gaps)])
     assert augment(texts, Swap(p=0.5, words="space"), m=1, seed=seed) == expected
+
+
+@given(
+    data=st.lists(st.sampled_from([0, 31, 32, 33, 160, 255]), max_size=40), start=st.integers(0, 40), length=st.integers(0, 40)
+)
+def test_a_byte_is_found_where_it_first_stands(data: list[int], start: int, length: int) -> None:
+    start = min(start, len(data))
+    end = min(start + length, len(data))
+    expected = data.index(32, start, end) if 32 in data[start:end] else end
+    assert find_byte(np.array(data, np.uint8), start, end, 32) == expected
 
 
 def test_a_word_with_a_nul_byte_is_not_the_one_without() -> None:

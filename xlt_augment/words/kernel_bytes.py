@@ -18,6 +18,7 @@ LONG = 255
 SHORT = 8  # bytes that a hash tells apart for certain
 _intrinsic: Any = intrinsic
 _COMPILED = not config.DISABLE_JIT  # without, what follows is plain Python, and has no machine words to move
+_ONES = np.uint64(0x0101010101010101)
 _K1, _K2 = np.uint64(0x9FB21C651E98DF25), np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -36,7 +37,17 @@ def _typed_load8(typing: Any, data: Any, i: Any) -> Any:
     return types.uint64(data, types.int64), generate
 
 
+def _typed_low_zeros(typing: Any, value: Any) -> Any:
+    """Number of zero bits below the lowest one of a number that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
 _load8 = _intrinsic(_typed_load8)
+_low_zeros = _intrinsic(_typed_low_zeros)
 
 
 def _mover(width: int) -> Any:
@@ -78,6 +89,20 @@ def _eight(data: np.ndarray, i: int, stop: int) -> np.uint64:
     for k in range(n):
         value |= np.uint64(data[i + k]) << np.uint64(8 * k)
     return value
+
+
+@inlined
+def find_byte(data: np.ndarray, i: int, end: int, byte: int) -> int:
+    """Where the first such byte stands in the range i ... end - 1; `end` when there is none."""
+    while _COMPILED and i < end and i + 8 <= data.size:
+        others = _load8(data, i) ^ (_ONES * np.uint64(byte))
+        hits = (others - _ONES) & ~others & (_ONES << np.uint64(7))  # the lowest bit set is that of the first zero byte
+        if hits:
+            return min(i + (_low_zeros(hits) >> 3), end)
+        i += 8
+    while i < end and data[i] != byte:
+        i += 1
+    return min(i, end)
 
 
 @inlined

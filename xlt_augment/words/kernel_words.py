@@ -7,7 +7,7 @@ Callers: `words.py`, `lookup.py`. What a word is and how case is folded: docs/fo
 import numpy as np
 
 from xlt_augment.compiled import compiled, inlined
-from xlt_augment.words.kernel_bytes import SHORT, copy_bytes, hash_bytes, same_bytes
+from xlt_augment.words.kernel_bytes import SHORT, copy_bytes, find_byte, hash_bytes, same_bytes
 
 # Bits of the class table, one byte per code point.
 LETTER, DIGIT, MARK, JOINER, CONNECTOR, UPPER, LOWER = 1, 2, 4, 8, 16, 32, 64
@@ -110,10 +110,7 @@ def _next_space_word(data: np.ndarray, i: int, end: int) -> tuple[int, int]:
     """Byte range of the first run without spaces at or after i; (end, end) when there is none."""
     while i < end and data[i] == 32:
         i += 1
-    start = i
-    while i < end and data[i] != 32:
-        i += 1
-    return start, i
+    return i, find_byte(data, i, end, 32)
 
 
 @inlined
