@@ -49,6 +49,15 @@ def test_views_of_numbers_count_their_bytes(kind: type) -> None:
 
 
 @needs_pairs
+def test_a_digest_is_the_end() -> None:
+    digest = new_sha256()
+    digest.update(b"abc")
+    assert digest.digest() == digest.digest() == hashlib.sha256(b"abc").digest()
+    with pytest.raises(ValueError, match="after the digest"):
+        digest.update(b"d")
+
+
+@needs_pairs
 def test_little_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sha256, "_AT_MOST", 1_000)
     digest = new_sha256()

@@ -24,7 +24,7 @@ class Digest(Protocol):
         """Add bytes, which must stay as they are until `settle` or a digest."""
 
     def digest(self) -> bytes:
-        """The 32 bytes of all so far; the last call to a digest."""
+        """The 32 bytes of all; nothing can be added after it."""
 
     def hexdigest(self) -> str:
         """The same in hexadecimal digits."""
@@ -72,8 +72,11 @@ class _Sha256:
         self._waiting: deque[np.ndarray] = deque()  # each some whole blocks
         self._at = 0  # in the first of them
         self._tail = b""
+        self._digest: bytes | None = None
 
     def update(self, data: bytes | memoryview, /) -> None:
+        if self._digest is not None:
+            raise ValueError("update after the digest was taken")
         view = memoryview(data).cast("B") if len(memoryview(data)) else memoryview(b"")
         self._length += len(view)
         if self._tail:
@@ -119,6 +122,11 @@ class _Sha256:
             self._at = 0
 
     def digest(self) -> bytes:
+        if self._digest is None:
+            self._digest = self._finish()
+        return self._digest
+
+    def _finish(self) -> bytes:
         padding = b"\x80" + bytes((55 - self._length) % _BLOCK) + (8 * self._length).to_bytes(8, "big")
         self._wait(np.frombuffer(self._tail + padding, np.uint8))
         self._tail = b""

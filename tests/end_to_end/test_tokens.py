@@ -38,3 +38,22 @@ def test_training_takes_the_ids_of_a_build_and_comes_to_the_same_weights(
         runs[name] = json.loads(done.out)
     assert [run["results"]["tokens_from"] for run in runs.values()] == ["texts", "dataset"]
     assert Path("ids/model.safetensors").read_bytes() == Path("texts/model.safetensors").read_bytes()
+
+
+def test_a_setting_that_is_in_no_tokenizer_json_makes_another_tokenizer(
+    small_tsv: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XLT_CACHE", str(tmp_path / "cache"))
+    path = small_tsv(*(f"The [MASK] movie {k}\tA film {k}\t{k % 2}" for k in range(8)))
+    save_small_bert(Path("plain"), path.read_text().split())
+    save_small_bert(Path("split"), path.read_text().split())
+    settings = json.loads(Path("split/tokenizer_config.json").read_text())
+    Path("split/tokenizer_config.json").write_text(json.dumps(settings | {"split_special_tokens": True}))
+    plain, split = open_tokenizer("plain"), open_tokenizer("split")
+    assert plain.encode(["[MASK]"]).ids.tolist() != split.encode(["[MASK]"]).ids.tolist()
+    assert plain.sha256 != split.sha256
+    for model, source in (("plain", "texts"), ("split", "dataset")):
+        run_here(capsys, "build", "corpus.tsv", "--m", 2, "--out", f"data-{model}", "--tokenizer", "split")
+        fit = ["fit", "--data", f"data-{model}", "--method", "rs-da", "--model", model, "--output_dir", f"run-{model}"]
+        done = run_here(capsys, *fit, "--max_steps", 1, "--json", program="xlt-train")
+        assert json.loads(done.out)["results"]["tokens_from"] == source

@@ -137,10 +137,21 @@ def test_the_command_says_which_tokenizer_and_why_it_took_whole_texts(
     assert "tokenizer: `small-bert`" in Path("words/README.md").read_text()
 
 
-def test_a_tokenizer_that_is_nowhere_is_one_line(small_tsv: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("./nowhere", 1, "loading the tokenizer ./nowhere"),
+        (".", 1, "a path that transformers cannot open"),
+        ("", 2, "an empty name"),
+        ("corpus.tsv", 2, "Give the folder"),
+    ],
+)
+def test_what_is_no_tokenizer_is_one_line(
+    name: str, code: int, words: str, small_tsv: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     small_tsv()
-    done = run_here(capsys, "build", "corpus.tsv", "--tokenizer", "./nowhere", "--out", "out")
-    assert done.code == 1
+    done = run_here(capsys, "build", "corpus.tsv", "--tokenizer", name, "--out", "out")
+    assert done.code == code
     assert done.err.count("\n") == 1
-    assert "loading the tokenizer ./nowhere" in done.err
+    assert words in done.err
     assert not Path("out").exists()

@@ -1,6 +1,7 @@
 """`xlt-augment build`."""
 
 import json
+import os
 import time
 from dataclasses import replace
 from typing import Any
@@ -109,6 +110,8 @@ def build(source: str | None, **options: Any) -> None:
     hf:NAME[/CONFIG][:SPLIT]. Without it, the embedded sample is taken.
     """
     load_compiler()
+    if options["num_proc"] == 1:
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # or whole texts are encoded by threads of the library's own
     from xlt_augment.cli.report import json_report, preparing, progress_bar, show_plan, show_report
     from xlt_augment.materialize.build import run_build
     from xlt_augment.materialize.plan import plan_build

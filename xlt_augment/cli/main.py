@@ -100,4 +100,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _fail(message: str, code: int) -> None:
     click.echo("xlt-augment: " + " ".join(message.split("\n")), err=True)
+    if _received and code == 130:  # all is cleaned up; the end of an interpreter that was stopped inside other libraries may hang
+        os._exit(code)
     sys.exit(code)

@@ -44,6 +44,7 @@ def write_dataset(folder: Path, plan: Plan, threads: int, max_shard_size: int, p
         results = perturb_unit(unit, plan.operator, int(plan.recipe["seed"]), text, plan.tokens)
         return [result._replace(batch=result.batch.cast(schema)) for result in results]
 
+    plan.operator.prepare()
     with ShardWriter(folder, schema, max_shard_size) as shards:
         takers = [*_writing(shards, hasher, schema), _counting(statistics, progress)]
         units = cut_units(plan.corpus.batches(), m, tokens=plan.tokens is not None)

@@ -43,6 +43,9 @@ class Operator(Protocol):
     def recipe(self) -> dict[str, Any]:
         """The settings as they stand in a dataset's recipe."""
 
+    def prepare(self) -> None:
+        """Make what all calls of `perturb` share, before threads call it."""
+
     def perturb(self, texts: Texts, stream: Stream, first: int, stop: int) -> Perturbed:
         """Variants `first <= k < stop` of every text; variant 0 is the text itself.
 

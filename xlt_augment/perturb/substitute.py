@@ -99,10 +99,10 @@ class Substitute:
         neighbors = table["neighbors"].chunk(0)
         counts = number_numpy(pc.list_value_length(neighbors))
         plain = neighbors.flatten()
-        keys = Texts.from_arrow(table["word"].chunk(0))
+        keys = _copied(table["word"].chunk(0))  # the set may be a mapped file, which somebody overwrites during a build
         styles = [plain] + ([title_case(plain), upper_case(plain)] if self.case != "exact" else [])
         nb_first = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
-        forms = Texts.from_arrow(pa.concat_arrays(styles))
+        forms = _copied(pa.concat_arrays(styles))
         return _Tables(
             slots=lookup.build_index(keys.data, keys.offsets, np.flatnonzero(counts)),
             keys=keys,
@@ -126,6 +126,10 @@ class Substitute:
             spots = spots.without(protect.mask(texts.data, starts, stops))
         return spots
 
+    def prepare(self) -> None:
+        """See `Operator.prepare`."""
+        _ = self._tables, unicode_table()
+
     def perturb(self, texts: Texts, stream: Stream, first: int, stop: int) -> Perturbed:
         """See `Operator.perturb`."""
         tables, n, spots = self._tables, len(texts.offsets) - 1, self._spots(texts)
@@ -141,3 +145,8 @@ class Substitute:
             seed, column, first_id, first, stop, out, changed, signature,
         )  # fmt: skip
         return Perturbed(Texts(out[: offsets[-1]], offsets), changed, signature, spots.words, np.diff(spots.first))
+
+
+def _copied(words: pa.StringArray) -> Texts:
+    data, offsets = Texts.from_arrow(words)
+    return Texts(data.copy(), offsets)

@@ -13,6 +13,7 @@ from xlt_augment.perturb.rng import Stream, check_probability, threshold
 from xlt_augment.words.kernel_bytes import WIDE
 from xlt_augment.words.split import find_words
 from xlt_augment.words.texts import Texts
+from xlt_augment.words.unicode import unicode_table
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Swap:
         """The settings as they stand in a dataset's recipe; case plays no part in a swap."""
         protect = Protect.parse(self.protect).to_json()
         return {"method": self.method, "p": self.p, "words": self.words, "case": None, "protect": protect}
+
+    def prepare(self) -> None:
+        """See `Operator.prepare`."""
+        unicode_table()
 
     def perturb(self, texts: Texts, stream: Stream, first: int, stop: int) -> Perturbed:
         """See `Operator.perturb`. Eligible is a word that can change places with a neighbour."""

@@ -62,6 +62,13 @@ def open_tokenizer(name: str) -> Tokenizer:
     Raises UsageError when transformers is not installed, TokenizerError when there is no such tokenizer, when it is not a fast
     one, or does more than its `tokenizers` backend.
     """
+    if not name or Path(name).is_file():
+        raise UsageError(
+            f"reading --tokenizer {name}",
+            found="a file" if name else "an empty name",
+            expected="a name on the Hub, or the folder with tokenizer.json",
+            remedy="Give the folder that the file lies in" if name else "Leave it out for a dataset without token columns",
+        )
     with _quiet():
         loaded = _load(name)
         backend = _backend(name, loaded)
@@ -69,6 +76,8 @@ def open_tokenizer(name: str) -> Tokenizer:
     backend.no_truncation()
     backend.no_padding()
     config = json.loads(backend.to_str()) | {"truncation": None, "padding": None}
+    if getattr(loaded, "split_special_tokens", False):  # a setting that is in no tokenizer.json, and gives other ids
+        config["split_special_tokens"] = backend.encode_special_tokens = True
     sha256 = sha256_json(config)
     config["model"] |= dict.fromkeys(_LARGE & config["model"].keys())
     tokenizer = Tokenizer(Path(name).resolve().name if Path(name).exists() else name, sha256, config, backend)
@@ -106,7 +115,7 @@ def _load(name: str) -> Any:
             remedy="Run: pip install 'xlt[tokenize]'",
         ) from error
     try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=Path(name).is_dir())
     except Exception as error:
         if type(error) is not Exception and not isinstance(error, _FAILURES):
             raise
@@ -158,16 +167,19 @@ def _quiet() -> Iterator[None]:
 
 def _quiet_logging() -> Iterator[None]:
     try:
+        from huggingface_hub.utils import logging as hub
         from transformers.utils import logging
     except ImportError:
         yield
         return
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    levels, bars = (logging.get_verbosity(), hub.get_verbosity()), logging.is_progress_bar_enabled()
     logging.set_verbosity(_SILENT)
+    hub.set_verbosity(_SILENT)  # its retries, where there is no network
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(level)
+        logging.set_verbosity(levels[0])
+        hub.set_verbosity(levels[1])
         if bars:
             logging.enable_progress_bar()

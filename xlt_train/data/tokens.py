@@ -32,14 +32,17 @@ class Ids(NamedTuple):
 
 
 def tokenizer_sha256(tokenizer: "PreTrainedTokenizerBase") -> str | None:
-    """Identity of a fast tokenizer: sha256 of its own file as canonical JSON, `truncation` and `padding` null (docs/format.md).
+    """Identity of a fast tokenizer: sha256 of its own file as canonical JSON (docs/format.md, "Token columns").
 
     None for a tokenizer written in Python, which has no such file.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or not hasattr(backend, "to_str"):
         return None
-    return sha256_json(json.loads(backend.to_str()) | {"truncation": None, "padding": None})
+    config = json.loads(backend.to_str()) | {"truncation": None, "padding": None}
+    if getattr(tokenizer, "split_special_tokens", False):  # a setting that is in no tokenizer.json, and gives other ids
+        config["split_special_tokens"] = True
+    return sha256_json(config)
 
 
 def ids_of(data: TrainingSet, tokenizer: "PreTrainedTokenizerBase", max_length: int, embeddings: int) -> Ids:
