@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -100,6 +101,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _fail(message: str, code: int) -> None:
     click.echo("xlt-augment: " + " ".join(message.split("\n")), err=True)
-    if _received and code == 130:  # all is cleaned up; the end of an interpreter that was stopped inside other libraries may hang
+    if _received and code == 130:  # all is cleaned up, and an interpreter stopped inside other libraries may hang at its end
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
