@@ -6,22 +6,13 @@ keys (key_data, key_offsets): -1 for an empty slot, else upper half of the hash 
 
 import numpy as np
 
-from xlt_augment.compiled import compiled
-from xlt_augment.words.kernel_bytes import mix, same_bytes
+from xlt_augment.compiled import compiled, inlined
+from xlt_augment.words.kernel_bytes import find_byte, hash_bytes, same_bytes
 
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a
 _TAG = np.int64(0x7FFFFFFF)
 
 
-@compiled
-def _hash(data: np.ndarray, start: int, stop: int) -> np.uint64:
-    h = _BASIS
-    for i in range(start, stop):
-        h = (h ^ np.uint64(data[i])) * _PRIME
-    return mix(h)
-
-
-@compiled
+@inlined
 def _find(
     slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray, h: np.uint64, data: np.ndarray, start: int, stop: int
 ) -> int:
@@ -63,14 +54,11 @@ def find_pieces(
     for t in range(n):
         i, end = offsets[t], offsets[t + 1]
         while True:
-            start, h = i, _BASIS
+            start = i
             while i < end and data[i] == 32:
-                h = (h ^ np.uint64(32)) * _PRIME
                 i += 1
-            while i < end and data[i] != 32:
-                h = (h ^ np.uint64(data[i])) * _PRIME
-                i += 1
-            keys[count] = _find(slots, key_data, key_offsets, mix(h), data, start, i)
+            i = find_byte(data, i, end, 32)
+            keys[count] = _find(slots, key_data, key_offsets, hash_bytes(data, start, i), data, start, i)
             if keys[count] < 0:
                 places[missing], starts[missing], stops[missing] = count, start, i
                 missing += 1
@@ -91,7 +79,7 @@ def distinct(data: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> tuple[n
     numbers, ranges = np.empty(starts.size, np.int32), np.empty(starts.size, np.int64)
     count = 0
     for r in range(starts.size):
-        slot = np.int64(_hash(data, starts[r], stops[r]) & np.uint64(0x7FFFFFFF)) & (size - 1)
+        slot = np.int64(hash_bytes(data, starts[r], stops[r]) & np.uint64(0x7FFFFFFF)) & (size - 1)
         while slots[slot] >= 0:
             other = ranges[slots[slot]]
             if same_bytes(data, starts[other], stops[other], data, starts[r], stops[r]):
@@ -112,7 +100,7 @@ def find_ranges(
     """The key of each byte range, -1 for none."""
     keys = np.empty(starts.size, np.int32)
     for r in range(starts.size):
-        h = _hash(data, starts[r], stops[r])
+        h = hash_bytes(data, starts[r], stops[r])
         keys[r] = _find(slots, key_data, key_offsets, h, data, starts[r], stops[r])
     return keys
 
@@ -129,7 +117,7 @@ def with_keys(slots: np.ndarray, key_data: np.ndarray, key_offsets: np.ndarray, 
     else:
         slots = slots.copy()
     for k in range(known, count):
-        _put(slots, _hash(key_data, key_offsets[k], key_offsets[k + 1]), k)
+        _put(slots, hash_bytes(key_data, key_offsets[k], key_offsets[k + 1]), k)
     return slots
 
 
