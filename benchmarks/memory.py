@@ -76,7 +76,7 @@ def main() -> None:
         "threads": options.threads,
         "runs": options.runs,
         "source": names,
-        "synonyms": options.synonyms,
+        "synonyms": Path(options.synonyms).stem,
         "table": table,
     }
     write_result("memory", facts, ("xlt", "numba", "numpy", "pyarrow"))
