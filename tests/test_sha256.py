@@ -15,7 +15,7 @@ from xlt_augment.sha256 import new_sha256, settle, works_in_pairs
 
 PIECE = st.one_of(
     st.binary(max_size=200),
-    st.builds(lambda n, b: bytes([b]) * n, st.sampled_from([55, 56, 63, 64, 65, 640, 4_096]), st.integers(0, 255)),
+    st.builds(lambda n, b: bytes([b]) * n, st.sampled_from([55, 56, 63, 64, 65, 128, 192, 640, 4_096]), st.integers(0, 255)),
 )
 needs_pairs = pytest.mark.skipif(not works_in_pairs(), reason="this processor has no instructions for SHA-256")
 

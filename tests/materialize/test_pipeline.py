@@ -1,6 +1,7 @@
 """Units through threads: order, overlap, memory, and the end that an error makes."""
 
 import faulthandler
+import os
 import random
 import signal
 import threading
@@ -63,6 +64,29 @@ def test_few_units_are_in_memory_however_slow_a_taker_is(threads: int) -> None:
     run_in_order(units(), lambda k: k, [slow, lambda _: None], threads=threads)
     assert taken == 50
     assert most <= threads + 3
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs POSIX signals")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_signal_ends_the_work_and_its_handler_is_heard(threads: int) -> None:
+    def ring(*_: object) -> None:
+        raise Alarm
+
+    def make(k: int) -> int:
+        if k == 5:
+            os.kill(os.getpid(), signal.SIGALRM)
+        time.sleep(0.001)
+        return k
+
+    taken: list[int] = []
+    old = signal.signal(signal.SIGALRM, ring)
+    try:
+        with pytest.raises(Alarm):
+            run_in_order(range(100_000), make, [taken.append], threads=threads)
+        assert signal.getsignal(signal.SIGALRM) is ring
+    finally:
+        signal.signal(signal.SIGALRM, old)
+    assert len(taken) < 100_000
 
 
 class Alarm(Exception):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.perturb import reference
 from tests.perturb.reference import Place
 from xlt_augment import Substitute, Swap, SynonymSet, augment
+from xlt_augment.words import kernel_bytes, kernel_words
 from xlt_augment.words.kernel_bytes import SHORT, WIDE, copy_bytes, find_byte, hash_bytes, same_bytes
 from xlt_augment.words.split import split_text
 
@@ -99,6 +100,37 @@ def test_no_hash_is_shared_by_a_million_short_words() -> None:
     assert len(found) == len(range(0, len(distinct), 50))
     low = np.array([h & 0xFFFF for h in found])
     assert np.bincount(low, minlength=65_536).max() <= 12  # slots of the index are spread
+
+
+def _finds(known: bytes, asked: bytes) -> bool:
+    """Whether an index of the word `known` takes `asked` for it."""
+    key, offsets = np.frombuffer(known, np.uint8), np.array([0, len(known)])
+    slots = kernel_words.build_index(key, offsets, np.array([0]))
+    data = np.frombuffer(asked, np.uint8)
+    h = np.uint64(hash_bytes(data, 0, len(asked)))
+    return int(kernel_words._find(slots, key, offsets, data, 0, len(asked), h)) == 0
+
+
+def _bytes(value: int) -> bytes:
+    return (value % 2**64).to_bytes(8, "little")
+
+
+def test_words_with_one_hash_are_told_apart() -> None:
+    k1, k2 = int(kernel_bytes._K1), int(kernel_bytes._K2)
+
+    def step(state: int, eight: int) -> int:
+        state = (state ^ eight) * k2 % 2**64
+        return state ^ state >> 32
+
+    a, b = int.from_bytes(b"abcdefgh", "little"), int.from_bytes(b"ijklmnop", "little")
+    start, tail = 16 * k1 % 2**64, int.from_bytes(b"qrstuvwx", "little")
+    long, twin = _bytes(a) + _bytes(tail), _bytes(b) + _bytes(tail ^ step(start, a) ^ step(start, b))  # made to collide
+    short = b"abc"
+    other = _bytes((8 * k1) ^ (3 * k1) ^ int.from_bytes(short, "little"))  # of another length
+    for one, two in ((long, twin), (short, other)):
+        hashes = {int(hash_bytes(np.frombuffer(word, np.uint8), 0, len(word))) for word in (one, two)}
+        assert len(hashes) == 1
+        assert (_finds(one, one), _finds(one, two), _finds(two, one)) == (True, False, False)
 
 
 @pytest.mark.parametrize("mode", ["span", "space"])
