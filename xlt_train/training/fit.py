@@ -18,6 +18,8 @@ from xlt_train.data.view import ExampleView, VariantView
 from xlt_train.errors import RunError, UsageError
 from xlt_train.files import write_whole
 from xlt_train.methods.base import Choice
+from xlt_train.methods.registry import method_named
+from xlt_train.methods.settings import split_settings
 from xlt_train.models.load import DEFAULT_MODEL, LoadedModel, load_model
 from xlt_train.runs.card import model_card
 from xlt_train.runs.folder import RESUME, claimed, is_finished, starting_point, step_of
@@ -54,20 +56,22 @@ def fit(
     label_column: str = "label",
     max_length: int = 128,
     rehash: bool = False,
-    **training: Any,
+    **options: Any,
 ) -> Run:
     """Fine-tune `model` on a dataset of `xlt-augment build` and leave a run folder (`output_dir`).
 
     `variants`: the first so many variants of each row (default all), `include_original`: the original too. `dev`: a file of the
     source language whose accuracy chooses the checkpoint, `dev_rows` a range of it, `columns` its fields where it
     has no header, `text_columns` and `label_column` those of them that stand for the dataset's texts and label.
-    `max_length`: tokens of a row. `rehash`: hash the dataset even where a receipt says it is unchanged. `training`: any
-    TrainingArguments by their own names. Raises XltError; see `xlt_train.errors`.
+    `max_length`: tokens of a row. `rehash`: hash the dataset even where a receipt says it is unchanged. `options`:
+    settings of the method and any TrainingArguments, by their own names. Raises XltError; see `xlt_train.errors`.
     """
+    settings, training = split_settings(method_named(method), options)
     columns_of = {"columns": columns, "text_columns": text_columns, "label_column": label_column}
     plan = plan_fit(
         data,
         method=method,
+        settings=settings,
         model=model,
         choice=Choice(variants, include_original),
         dev=None if dev is None else DevFile(path=dev, rows=dev_rows, columns_of=columns_of),

@@ -65,6 +65,7 @@ def plan_fit(
     *,
     method: str,
     model: str,
+    settings: dict[str, Any],
     choice: Choice,
     dev: DevFile | None,
     max_length: int,
@@ -74,12 +75,12 @@ def plan_fit(
     """Open and check everything that `fit` needs but the model. Raises XltError."""
     kind = method_named(method)
     found = TrainingSet.open(data, rehash=rehash)
-    variants = kind().variants(found.manifest, choice)
+    variants = kind(**settings).variants(found.manifest, choice)
     examples = None if dev is None else dev.read(found)
     given = chosen_arguments(training, method=kind, model=model, has_dev=dev is not None)
     arguments = training_arguments(given)
     _check_processes(arguments)
-    chosen = kind(label_smoothing=arguments.label_smoothing_factor)
+    chosen = kind(label_smoothing=arguments.label_smoothing_factor, **settings)
     record = RunRecord(
         status=STARTED,
         method={"name": chosen.name, "variants": [variants[0], variants[-1]], **asdict(chosen)},
@@ -92,9 +93,9 @@ def plan_fit(
         device=_device(arguments),
     )
     if "output_dir" not in training:
-        settings = sha256_json(record.settings())[:8]
+        short = sha256_json(record.settings())[:8]
         named = f"{method}-{Path(model).name}-{found.manifest.source['name']}"
-        arguments.output_dir = f"{re.sub('[^A-Za-z0-9._-]+', '-', named)[:80]}-{settings}"
+        arguments.output_dir = f"{re.sub('[^A-Za-z0-9._-]+', '-', named)[:80]}-{short}"
     return Plan(
         data=found, method=chosen, variants=variants, model=model, max_length=max_length,
         dev=examples, arguments=arguments, record=record,
