@@ -9,6 +9,7 @@ from xlt_train.errors import DatasetError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from xlt_train.data.manifest import Manifest
 
@@ -42,6 +43,8 @@ class Method:
     summary: ClassVar[str]  # one line for help texts and cards
     epochs: ClassVar[float]  # default of num_train_epochs; its source stands in the class's docstring
     operator: ClassVar[str | None] = None
+    paired: ClassVar[bool] = False  # batches of B originals, then a variant of each
+    plain: ClassVar[bool] = False  # one forward pass of the model as it is, which may be split over several GPUs of one process
     label_smoothing: float = 0.0
 
     def variants(self, manifest: "Manifest", choice: Choice) -> tuple[int, ...]:
@@ -52,6 +55,9 @@ class Method:
         if self.operator is None:
             return only_originals(self.name, choice)
         return augmented_variants(self.name, self.operator, manifest, choice)
+
+    def check(self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
+        """Raises UsageError or ModelError for a model that lacks what the method needs, before a run folder is made."""
 
     def loss(self, model: "Module", batch: "Mapping[str, Tensor]") -> Loss:
         """Loss of one training batch: the encoder's inputs [B, T], `labels` [B], and `rows` [B] of the training set."""
