@@ -154,8 +154,8 @@ def sealed(record: RunRecord, folder: Path) -> RunRecord:
     return replace(record, weights=weights, files={name: hashes[name] for name in hashes if name not in weights})
 
 
-def check_sealed(record: RunRecord, folder: Path) -> None:
-    """Raises RunError when a model's files are not those that its record was written for."""
+def check_sealed(record: RunRecord, folder: Path, remedy: str = "Fetch the run again, or train it again") -> None:
+    """Raises RunError, with that remedy, when a model's files are not those that its record was written for."""
     for name, sha256 in (record.weights | record.files).items():
         path = folder / name
         found = sha256_file(path) if path.is_file() else "no such file"
@@ -164,5 +164,5 @@ def check_sealed(record: RunRecord, folder: Path) -> None:
                 f"checking the {'weights' if name in record.weights else 'model file'} {path}",
                 found=found[:12],
                 expected=f"sha256 {sha256[:12]}, as the run's record says",
-                remedy="Fetch the run again, or train it again",
+                remedy=remedy,
             )

@@ -19,6 +19,7 @@ from xlt_train.methods.base import Choice
 from xlt_train.methods.registry import method_named
 from xlt_train.models.load import DEFAULT_MODEL, LoadedModel, load_model
 from xlt_train.runs.card import model_card
+from xlt_train.runs.checkpoint import check_architecture, check_unchanged
 from xlt_train.runs.folder import RESUME, claimed, is_finished, starting_point, step_of
 from xlt_train.runs.record import FINISHED, RunRecord, sealed
 from xlt_train.training.plan import DevFile, Plan, plan_fit
@@ -88,15 +89,16 @@ def run_fit(plan: Plan, say: Callable[[str], object] = lambda note: None) -> Run
     checkpoint = starting_point(plan.folder, plan.record, resume)
     if resume == "true" and is_finished(plan.folder):
         return Run(path=plan.folder, record=RunRecord.read(plan.folder), checked=_checked(plan), existed=True)
+    if checkpoint is not None:
+        check_unchanged(checkpoint)
     if plan.arguments.dataloader_num_workers:  # or threads of the tokenizer would be lost in the fork, and waited for
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
     set_seed(plan.arguments.seed)  # a new head, or a whole nano, is drawn from it
     loaded = load_model(plan.model, plan.data.label_names, plan.max_length, plan.data.texts)
+    if checkpoint is not None:
+        check_architecture(checkpoint, loaded.model)
     plan.method.check(loaded.model, loaded.tokenizer)
-    ids = [ids_of(part, loaded.tokenizer, plan.max_length, loaded.embeddings) for part in plan.data.parts]
-    for part, found in zip(plan.data.parts, ids):
-        if found.note is not None:
-            say(f"{part.path}: {found.note}")
+    ids = _ids(plan, loaded, say)
     record = _with_model(plan.record, loaded)
     record = record.at(record.status, tokens_from=["dataset" if found.from_ids else "texts" for found in ids])
     _wait(plan.arguments)  # until all processes have looked at the folder
@@ -140,6 +142,15 @@ def _with_model(record: RunRecord, loaded: LoadedModel) -> RunRecord:
         "parameters": loaded.model.num_parameters(),
     }
     return replace(record, model=record.model | facts)
+
+
+def _ids(plan: Plan, loaded: LoadedModel, say: Callable[[str], object]) -> list[Ids]:
+    """How items of each training set are made; `say` hears why."""
+    found = [ids_of(part, loaded.tokenizer, plan.max_length, loaded.embeddings) for part in plan.data.parts]
+    for part, ids in zip(plan.data.parts, found):
+        if ids.note is not None:
+            say(f"{part.path}: {ids.note}")
+    return found
 
 
 def _checked(plan: Plan) -> tuple[str, ...]:
