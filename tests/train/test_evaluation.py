@@ -161,7 +161,7 @@ def test_the_result_says_all_that_it_should(place: Place) -> None:
     assert found["format"] == "xlt-evaluation/2"
     assert found["run"] == {
         "status": "finished",
-        "method": {"name": "baseline", "variants": [0, 0], "label_smoothing": 0.0},
+        "method": {"name": "baseline", "paired": False, "variants": [[0, 0]], "label_smoothing": 0.0},
         "data": record["data"],
         "model": record["model"],
         "weights": {"model.safetensors": weights},

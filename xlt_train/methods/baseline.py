@@ -13,4 +13,3 @@ class Baseline(Method):
     name: ClassVar[str] = "baseline"
     summary: ClassVar[str] = "cross-entropy on the originals"
     epochs: ClassVar[float] = 5.0
-    plain: ClassVar[bool] = True

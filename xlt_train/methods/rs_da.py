@@ -17,4 +17,3 @@ class RsDa(Method):
     summary: ClassVar[str] = "cross-entropy on synonym-replaced variants"
     epochs: ClassVar[float] = 3.0
     operator: ClassVar[str | None] = "synonym"
-    plain: ClassVar[bool] = True

@@ -14,4 +14,3 @@ class RsSyntax(Method):
     summary: ClassVar[str] = "cross-entropy on word-order-swapped variants"
     epochs: ClassVar[float] = 3.0
     operator: ClassVar[str | None] = "swap"
-    plain: ClassVar[bool] = True

@@ -17,13 +17,13 @@ from xlt_train.errors import RunError, UsageError
 from xlt_train.files import write_whole
 from xlt_train.methods.base import Choice
 from xlt_train.methods.registry import method_named
+from xlt_train.methods.settings import split_settings
 from xlt_train.models.load import DEFAULT_MODEL, LoadedModel, load_model
 from xlt_train.runs.card import model_card
 from xlt_train.runs.checkpoint import check_architecture, check_unchanged
 from xlt_train.runs.folder import RESUME, claimed, is_finished, starting_point, step_of
 from xlt_train.runs.record import FINISHED, RunRecord, sealed
 from xlt_train.training.plan import DevFile, Plan, plan_fit
-from xlt_train.training.settings import split_settings
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -63,7 +63,7 @@ def fit(
     source language whose accuracy chooses the checkpoint, `dev_rows` a range of it, `columns` its fields where it
     has no header, `text_columns` and `label_column` those of them that stand for the dataset's texts and label.
     `max_length`: tokens of a row. `rehash`: hash the dataset even where a receipt says it is unchanged. `options`: settings of
-    the method (its fields), and any TrainingArguments, by their own names. Raises XltError; see `xlt_train.errors`.
+    the method and any TrainingArguments, by their own names. Raises XltError; see `xlt_train.errors`.
     """
     settings, training = split_settings(method_named(method), options)
     columns_of = {"columns": columns, "text_columns": text_columns, "label_column": label_column}

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ from xlt_train.errors import ExamplesError, UsageError
 from xlt_train.files import sha256_json
 from xlt_train.methods.base import Choice, Method
 from xlt_train.methods.registry import method_named
+from xlt_train.methods.settings import split_settings
 from xlt_train.runs.record import STARTED, RunRecord, software_versions
 from xlt_train.training.arguments import chosen_arguments, kept_arguments, training_arguments
-from xlt_train.training.settings import configured, recorded
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -74,7 +74,7 @@ def plan_fit(
     dev: DevFile | None,
     max_length: int,
     rehash: bool,
-    settings: dict[str, Any] | None = None,
+    settings: dict[str, Any],
     training: dict[str, Any],
 ) -> Plan:
     """Open and check everything that `fit` needs but the model. Raises XltError.
@@ -82,7 +82,7 @@ def plan_fit(
     `data`: one dataset folder or several; `settings`: the method's own; `training`: those of TrainingArguments.
     """
     kind = method_named(method)
-    chosen = configured(kind, settings or {}, max_length=max_length)
+    chosen = _configured(kind, settings, max_length)
     found = TrainingSets.open([data] if isinstance(data, str | Path) else list(data), rehash=rehash)
     variants = _variants(chosen, found, choice)
     examples = None if dev is None else dev.read(found)
@@ -109,10 +109,28 @@ def plan_fit(
     )  # fmt: skip
 
 
+def _configured(kind: type[Method], settings: dict[str, Any], max_length: int) -> Method:
+    """The method with its settings; one that has a field `max_length` (T of annex C of the design) gets that too.
+
+    Raises UsageError for a setting that it has not, and as the method itself for a value that it cannot be made with.
+    """
+    own, unknown = split_settings(kind, settings)
+    if unknown:
+        raise UsageError(
+            f"setting up the method {kind.name}",
+            found=f"{next(iter(unknown))}, which is no setting",
+            expected="names of its settings",
+            remedy="See xlt-train fit --help",
+        )
+    length = {"max_length": max_length} if "max_length" in {one.name for one in fields(kind)} else {}
+    return kind(**length, **own)
+
+
 def about_method(method: Method, variants: Sequence[Sequence[int]]) -> dict[str, Any]:
     """What a record says of a method: name, whether of pairs, the first and last variant for each set, and its settings."""
+    settings = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(method).items()}
     ends = [[of_set[0], of_set[-1]] for of_set in variants]
-    return {"name": method.name, "paired": method.paired, "variants": ends, **recorded(method)}
+    return {"name": method.name, "paired": method.paired, "variants": ends, **settings}
 
 
 def _variants(method: Method, data: TrainingSets, choice: Choice) -> tuple[tuple[int, ...], ...]:

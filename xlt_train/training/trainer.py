@@ -15,7 +15,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
 from xlt_train.errors import RunError
 from xlt_train.files import write_whole
-from xlt_train.methods.base import Method
+from xlt_train.methods.base import Batch, Method
 from xlt_train.runs.card import model_card
 from xlt_train.runs.folder import RESUME
 from xlt_train.runs.record import CHECKPOINT, RunRecord, sealed
@@ -33,6 +33,7 @@ class RobustTrainer(Trainer):
     def __init__(self, *, method: Method, record: RunRecord, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.method, self.record = method, record
+        self.special_ids = tuple(getattr(self.processing_class, "all_special_ids", ()))
         self.label_smoother = None  # smoothing belongs to the method; evaluation is without
         self.model_accepts_loss_kwargs = False  # the loss is a mean over the batch: the Trainer divides by accumulation
         self._terms: dict[str, torch.Tensor] = {}
@@ -45,7 +46,16 @@ class RobustTrainer(Trainer):
         if return_outputs or not model.training:
             found: torch.Tensor | tuple[torch.Tensor, Any] = super().compute_loss(model, inputs, return_outputs)
             return found
-        loss = self.method.loss(model, inputs)
+        inputs = dict(inputs)
+        batch = Batch(
+            labels=inputs.pop("labels"),
+            rows=inputs.pop("rows"),
+            inputs=inputs,
+            epoch=int(self.state.epoch or 0),
+            seed=self.args.seed,
+            special_ids=self.special_ids,
+        )
+        loss = self.method.loss(model, batch)
         for name, value in loss.terms.items():
             self._terms[name] = self._terms.get(name, torch.zeros((), device=value.device)) + value.detach()
         self._batches += 1
