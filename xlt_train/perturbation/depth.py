@@ -53,9 +53,15 @@ def check_depth(depth: str) -> None:
 
 @contextmanager
 def adding(site: Site, delta: Tensor) -> Iterator[None]:
-    """Add `delta` [B, T, D] to the states at `site` in every forward pass inside; the model is as before afterwards."""
+    """Add `delta` [B, T, D] to the states at `site` in every forward pass inside; the model is as before afterwards.
+
+    Raises ModelError for states of another shape, and where no pass came by: compiled code may not know of the hook.
+    """
+    came_by = False
 
     def shifted(states: Tensor) -> Tensor:
+        nonlocal came_by
+        came_by = True
         if states.shape != delta.shape:
             raise ModelError(
                 f"perturbing {type(site.module).__name__}",
@@ -79,6 +85,18 @@ def adding(site: Site, delta: Tensor) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+    if not came_by:
+        raise unseen(f"perturbing {type(site.module).__name__}")
+
+
+def unseen(doing: str) -> ModelError:
+    """The error for a hook that no forward pass has met, whose loss would be one without it."""
+    return ModelError(
+        doing,
+        found="no forward pass that went through it",
+        expected="a model that calls it as a module; compiled code may have been made before and know of no hook",
+        remedy="Leave out --torch_compile, or choose another --model",
+    )
 
 
 def _with_states(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
