@@ -114,10 +114,12 @@ def reading(
         yield found
     if embeddings and not hasattr(found, "embeddings"):
         raise unseen(f"reading the embeddings of {type(bare(model)).__name__}")
-    for numbers, read in ((heads, found.heads), (hidden, found.hidden)):
-        missing = [number for number in numbers if number not in read]
-        if missing:
-            raise unreadable(bare(model), f"none in layer {missing[0]}")
+    for number in hidden:
+        if number not in found.hidden:
+            raise unseen(f"reading the hidden states of layer {number}")
+    for number in heads:
+        if number not in found.heads:
+            raise unreadable(bare(model), f"none in layer {number}")
 
 
 def _tap(layer: Module, number: int, into: Readings, undo: ExitStack) -> None:

@@ -23,6 +23,7 @@ from xlt_train.runs.card import model_card
 from xlt_train.runs.checkpoint import check_architecture, check_unchanged
 from xlt_train.runs.folder import RESUME, claimed, is_finished, starting_point, step_of
 from xlt_train.runs.record import FINISHED, RunRecord, sealed
+from xlt_train.training.compiled import compiling
 from xlt_train.training.plan import DevFile, Plan, plan_fit
 
 if TYPE_CHECKING:
@@ -212,7 +213,8 @@ def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> float | None:
         trainer.reopen(checkpoint)
         return None
     try:
-        output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with compiling(trainer.args):
+            output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except (ImportError, ValueError) as error:
         if trainer.state.global_step > 0:
             raise
