@@ -2,6 +2,7 @@
 
 A fused attention gives no matrix. So the queries and keys of the one layer that is asked for are noted as they pass, and its
 matrix is computed from them: all layers, that one too, keep their fused attention, and gradient checkpointing replays the same.
+Where no attention is fused (on a CPU, with dropout), the pass itself goes on from that matrix.
 """
 
 import sys
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import Module
+from torch.nn.functional import dropout
 
 from xlt_train.errors import ModelError
 from xlt_train.perturbation.anatomy import Anatomy, bare, probing, unseen
@@ -21,15 +23,21 @@ _NAME = "xlt_reading"  # under which transformers finds our attention function
 
 
 class Heads(NamedTuple):
-    """Queries and keys [B, H, T, D] of a layer, its mask as the attention function got it, and the factor of their product."""
+    """Queries and keys [B, H, T, D] of a layer, its mask as the attention function got it, and the factor of their product.
+
+    `known`: their distribution, where the pass itself made it.
+    """
 
     query: Tensor
     key: Tensor
     mask: Tensor | None
     scaling: float
+    known: Tensor | None = None
 
     def distribution(self) -> Tensor:
         """The attention distribution before dropout, [B, H, T, T] float32: row i says where token i looks."""
+        if self.known is not None:
+            return self.known
         scores = (self.query @ self.key.transpose(-1, -2)).float() * self.scaling
         if self.mask is not None:
             mask = self.mask[:, None, None, :] if self.mask.dim() == 2 else self.mask  # 2: of flash attention, by key
@@ -70,7 +78,13 @@ def _pass_on(module: Any, query: Tensor, key: Tensor, value: Tensor, attention_m
     if not plain or tap.layer in tap.into.heads:
         raise unreadable(module, "attention of a form of its own")
     scaling = kwargs.get("scaling")
-    tap.into.heads[tap.layer] = Heads(query, key, attention_mask, query.shape[-1] ** -0.5 if scaling is None else scaling)
+    heads = Heads(query, key, attention_mask, query.shape[-1] ** -0.5 if scaling is None else scaling)
+    if query.device.type == "cpu" and kwargs.get("dropout", 0.0) > 0:
+        # No fused kernel there takes dropout: torch would make the same matrix, drop from it, and throw it away.
+        heads = heads._replace(known=heads.distribution())
+        tap.into.heads[tap.layer] = heads
+        return (dropout(heads.distribution().to(value.dtype), kwargs["dropout"]) @ value).transpose(1, 2).contiguous(), None
+    tap.into.heads[tap.layer] = heads
     eager: Any = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
     function: Any = ALL_ATTENTION_FUNCTIONS.get_interface(tap.config._attn_implementation, eager)
     return function(module, query, key, value, attention_mask, **kwargs)
