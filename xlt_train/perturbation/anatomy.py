@@ -88,6 +88,26 @@ class Anatomy:
         return self.layers[number - 1]
 
 
+def checkpointed(layer: Module) -> bool:
+    """Whether what a layer computes is computed again in the backward pass (gradient checkpointing), when no tap is there.
+
+    Its input and output are not (transformers from 5.23 on): what hooks do there stays.
+    """
+    return layer.training and bool(getattr(layer, "gradient_checkpointing", False))
+
+
+def check_traceable(layer: Module, doing: str) -> None:
+    """Raises UsageError for reentrant gradient checkpointing, whose layers run without a graph: no gradient goes into them."""
+    settings = getattr(getattr(layer, "_gradient_checkpointing_func", None), "keywords", {})
+    if checkpointed(layer) and settings.get("use_reentrant"):
+        raise UsageError(
+            doing,
+            found="gradient checkpointing with use_reentrant",
+            expected="the kind without, which lets gradients of what is inside a layer be asked for",
+            remedy="Leave out use_reentrant",
+        )
+
+
 def unseen(doing: str) -> ModelError:
     """The error for a hook that no forward pass has met, whose loss would be one without it."""
     return ModelError(

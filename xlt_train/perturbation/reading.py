@@ -17,7 +17,7 @@ from torch.nn import Module
 from torch.nn.functional import dropout
 
 from xlt_train.errors import ModelError
-from xlt_train.perturbation.anatomy import Anatomy, bare, probing, unseen
+from xlt_train.perturbation.anatomy import Anatomy, bare, check_traceable, checkpointed, probing, unseen
 
 _NAME = "xlt_reading"  # under which transformers finds our attention function
 
@@ -63,8 +63,8 @@ class _Tap:
 
     _attn_implementation = _NAME
 
-    def __init__(self, config: Any, layer: int, into: Readings) -> None:
-        self.config, self.layer, self.into = config, layer, into
+    def __init__(self, config: Any, layer: int, into: Readings, *, replayed: bool) -> None:
+        self.config, self.layer, self.into, self.replayed = config, layer, into, replayed
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.config, name)
@@ -79,7 +79,7 @@ def _pass_on(module: Any, query: Tensor, key: Tensor, value: Tensor, attention_m
         raise unreadable(module, "attention of a form of its own")
     scaling = kwargs.get("scaling")
     heads = Heads(query, key, attention_mask, query.shape[-1] ** -0.5 if scaling is None else scaling)
-    if query.device.type == "cpu" and kwargs.get("dropout", 0.0) > 0:
+    if query.device.type == "cpu" and kwargs.get("dropout", 0.0) > 0 and not tap.replayed:
         # No fused kernel there takes dropout: torch would make the same matrix, drop from it, and throw it away.
         heads = heads._replace(known=heads.distribution())
         tap.into.heads[tap.layer] = heads
@@ -106,7 +106,8 @@ def reading(
 ) -> Iterator[Readings]:
     """Note what the next forward pass gives; the model is as before afterwards.
 
-    Raises UsageError for a layer that the model lacks, ModelError for a model that is not built so, or that was not called.
+    Raises UsageError for a layer that the model lacks or whose attention runs without a graph (`check_traceable`), ModelError
+    for a model that is not built so, or that was not called.
     """
     found, parts = Readings(), Anatomy.of(model)
     with ExitStack() as undo:
@@ -124,7 +125,9 @@ def reading(
             layer = parts.layer(number, "reading hidden states")
             undo.callback(layer.register_forward_hook(note_hidden).remove)
         for number in heads:
-            _tap(parts.layer(number, "reading attention"), number, found, undo)
+            layer = parts.layer(number, "reading attention")
+            check_traceable(layer, "reading attention")
+            _tap(layer, number, found, undo)
         yield found
     if embeddings and not hasattr(found, "embeddings"):
         raise unseen(f"reading the embeddings of {type(bare(model)).__name__}")
@@ -145,7 +148,7 @@ def _tap(layer: Module, number: int, into: Readings, undo: ExitStack) -> None:
         config = part.__dict__.get("config")
         if hasattr(config, "_attn_implementation"):
             undo.callback(part.__dict__.__setitem__, "config", config)
-            part.__dict__["config"] = _Tap(config, number, into)
+            part.__dict__["config"] = _Tap(config, number, into, replayed=checkpointed(layer))
 
 
 def check_readable(model: Module, *, hidden: Sequence[int] = (), heads: Sequence[int] = ()) -> None:
