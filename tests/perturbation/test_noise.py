@@ -99,7 +99,9 @@ def test_seed_epoch_row_draw_and_position_each_give_other_noise() -> None:
     for seed, epoch, row, draw in itertools.product((0, 1), repeat=4):
         for kind in _kinds(Noise.of(torch.tensor([row]), mask, epoch=epoch, seed=seed), draw)[:2]:
             seen += [tuple(token.tolist()) for token in kind[0]]
-        seen += [tuple(token.tolist()) for token in _kinds(Noise.of(torch.tensor([row]), mask, epoch=epoch, seed=seed), draw)[2][0]]
+        seen += [
+            tuple(token.tolist()) for token in _kinds(Noise.of(torch.tensor([row]), mask, epoch=epoch, seed=seed), draw)[2][0]
+        ]
     assert len(set(seen)) == len(seen) == 16 * 2 * 3
 
 
