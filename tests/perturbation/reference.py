@@ -48,6 +48,11 @@ def gaussian(dimension: int, *where: int) -> float:
     return math.sqrt(-2 * math.log(first / 2**24)) * (math.sin(angle) if dimension % 2 else math.cos(angle))
 
 
+def radius(*where: int) -> float:
+    """From the word before the first, upper 24 bits, in single precision."""
+    return float(np.float32((word(*where, -1) >> 40) + 0.5) * np.float32(2.0**-24))
+
+
 def mean_nll(logits: np.ndarray, labels: np.ndarray, smoothing: float = 0.0) -> float:
     """Mean over the rows of -sum_k q_k log softmax(logits)_k, with q = (1 - smoothing) onehot + smoothing / C; float64."""
     shifted = logits - logits.max(-1, keepdims=True)

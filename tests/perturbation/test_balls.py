@@ -15,9 +15,8 @@ from xlt_train.perturbation.noise import Noise
 
 NORMS = list(BALLS)
 radii = st.floats(2**-20, 2**10, width=32)
-vectors = npst.arrays(
-    np.float32, st.tuples(st.just(1), st.integers(1, 3), st.integers(1, 9)), elements=st.floats(-1e3, 1e3, width=32)
-)
+shapes = st.tuples(st.just(1), st.integers(1, 3), st.integers(1, 9))
+vectors = npst.arrays(np.float32, shapes, elements=st.floats(-1e3, 1e3, width=32))
 every_norm = pytest.mark.parametrize("norm", NORMS)
 
 
