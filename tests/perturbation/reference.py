@@ -83,3 +83,21 @@ def attention_pull(matrices: np.ndarray, mask: np.ndarray, max_length: int) -> f
                 fields.append(field)
             found.append(((fields[0] - fields[1]) ** 2).sum() / max_length**2)
     return float(np.mean(found))
+
+
+def sample(
+    norm: str, epsilon: float, dimensions: int, rows: list[int], mask: np.ndarray, *, epoch: int, seed: int, draw: int = 0
+) -> np.ndarray:
+    """delta of a batch before any step, [B, T, dimensions] float64: uniform in the ball of each token, 0 in padding."""
+    found = np.zeros((*mask.shape, dimensions))
+    for k, row in enumerate(rows):
+        for position, at in enumerate(np.flatnonzero(mask[k])):
+            where = (seed, epoch, row, draw, position)
+            if norm == "linf":
+                found[k, at] = [epsilon * uniform(d, *where) for d in range(dimensions)]
+            elif norm == "l2":
+                normal = np.array([gaussian(d, *where) for d in range(dimensions)])
+                found[k, at] = normal / np.sqrt((normal**2).sum()) * epsilon * radius(*where) ** (1 / dimensions)
+            else:
+                found[k, at] = [epsilon * gaussian(d, *where) for d in range(dimensions)]
+    return found
