@@ -83,7 +83,7 @@ def by_hand(model: Any, inputs: Mapping[str, Tensor], deltas: Mapping[str, Tenso
     for k, layer in enumerate(base.encoder.layer, start=1):
         states = layer(moved(str(k), states), masked[:, None, None, :].expand(-1, 1, ids.shape[1], -1))
     states = moved("final", states)
-    pooled = model.classifier(states) if base.pooler is None else model.classifier(base.pooler(states))
+    pooled = model.classifier(states) if base.pooler is None else model.classifier(model.dropout(base.pooler(states)))
     return seen | {"logits": pooled}
 
 
