@@ -185,7 +185,8 @@ def _mean_pooled(states: Tensor, mask: Tensor) -> Tensor:
 
 
 @every_kind
-def test_the_gradient_is_that_of_the_equations(kind: str, dimensions: int) -> None:
+@pytest.mark.parametrize("target", ["apt", "srpt"])
+def test_the_gradient_is_that_of_the_equations(kind: str, dimensions: int, target: str) -> None:
     """Of the sum of the terms above, written in torch."""
     model, batch = tiny(kind, dimensions).double(), batch_of(kind, pairs=True)
     eager, size, mask = tiny(kind, dimensions, attention="eager").double(), len(batch.labels), batch.mask
@@ -194,9 +195,13 @@ def test_the_gradient_is_that_of_the_equations(kind: str, dimensions: int) -> No
     inside = outputs.attentions[1] * mask[:, None, :, None] * mask[:, None, None, :]
     push = -(means[:size] - means[size:]).square().mean()
     pull = (inside[:size] - inside[size:]).square().sum((2, 3)).mean() / 128**2
+    if target == "srpt":
+        sentences = _mean_pooled(outputs.hidden_states[2], mask)
+        pull = (sentences[:size] - sentences[size:]).square().mean() / 1000
     twice = ce(outputs.logits, batch.labels.repeat(2)).mean() * 2
     expected = gradients(eager, twice + 3 * push + 5000 * pull)
-    loss = METHODS["ear"](alpha=3.0, beta=5000.0, layers="2").loss(model, batch)  # type: ignore[call-arg]
+    beta = 5000.0 if target == "apt" else 5.0
+    loss = METHODS["ear"](alpha=3.0, beta=beta, layers="2", pull=target).loss(model, batch)  # type: ignore[call-arg]
     found = gradients(model, loss.total)
     assert found.keys() == expected.keys()
     for name in found:
