@@ -233,6 +233,27 @@ def test_the_inner_passes_ask_for_no_gradient_of_a_weight() -> None:
     assert len(asked) == len(list(model.parameters()))
 
 
+def test_the_inner_passes_go_past_what_distributes_the_model() -> None:
+    """Which would wait for the gradients of each pass."""
+
+    class Distributed(torch.nn.Module):
+        """As DistributedDataParallel keeps a model."""
+
+        def __init__(self, module: torch.nn.Module) -> None:
+            super().__init__()
+            self.module, self.passes = module, 0
+
+        def forward(self, **inputs: Tensor) -> Any:
+            """Counted."""
+            self.passes += 1
+            return self.module(**inputs)
+
+    model, batch, method = tiny("bert"), batch_of("bert"), Adv(epsilon=0.1, steps=2, restarts=2)
+    outer = Distributed(model)
+    assert torch.equal(method.loss(outer, batch).total, method.loss(model, batch).total)
+    assert outer.passes == 1
+
+
 def test_the_inner_gradient_costs_a_pass_back_and_no_more() -> None:
     """Half of a backward pass's work is the gradients of weights."""
     model, batch = tiny("bert"), batch_of("bert")
