@@ -202,7 +202,7 @@ def test_all_of_it_is_on_record(several: Several, toy: Toy, tmp_path: Path, caps
     assert (record["text_columns"], record["model"]["labels"]) == (["sentence1", "sentence2"], ["fruit", "music", "tool"])
     card = (run.path / "README.md").read_text()
     assert "# rs-da on train and german\n" in card
-    assert "on of set 1: variants 1 to 2; of set 2: variants 1 to 3" in card
+    assert "on variants 1 to 2 of set 1, variants 1 to 3 of set 2 |" in card
     for k, manifest in enumerate(manifests, 1):
         assert (
             f"| dataset {k} | {manifest.source['name']}, {manifest.source_rows} rows, logical hash `{manifest.logical_hash}`"
