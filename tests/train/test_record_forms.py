@@ -17,7 +17,7 @@ from xlt_train.errors import RunError, UsageError
 from xlt_train.methods.base import Choice, Method, setting
 from xlt_train.methods.registry import METHODS
 from xlt_train.runs.record import RUN_FORMAT, RunRecord, described
-from xlt_train.training.plan import _check_processes, plan_fit
+from xlt_train.training.plan import _check_gpus, plan_fit
 
 SETTINGS: dict[str, Any] = {"max_steps": 4, "save_strategy": "steps", "save_steps": 2, "save_total_limit": 9}
 
@@ -241,15 +241,15 @@ def test_what_a_method_asks_of_a_model_is_asked_before_a_folder_is_made(
 @pytest.mark.parametrize("name", list(METHODS))
 def test_only_plain_methods_may_have_several_gpus_in_one_process(name: str) -> None:
     for count in (0, 1):
-        _check_processes(cast(Any, SimpleNamespace(n_gpu=count, world_size=1)), METHODS[name])
+        _check_gpus(cast(Any, SimpleNamespace(n_gpu=count, world_size=1)), METHODS[name])
     two = cast(Any, SimpleNamespace(n_gpu=2, world_size=1))
     if name in ("baseline", "rs-da", "rs-syntax"):
-        _check_processes(two, METHODS[name])
+        _check_gpus(two, METHODS[name])
         return
     with pytest.raises(
         UsageError, match=f"starting {name.replace('+', '.')} on 2 GPUs: .*torchrun --nproc_per_node 2.*CUDA_VISIBLE_DEVICES=0"
     ):
-        _check_processes(two, METHODS[name])
+        _check_gpus(two, METHODS[name])
 
 
 def test_a_run_asks_how_many_gpus_there_are(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
