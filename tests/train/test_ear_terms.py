@@ -106,6 +106,18 @@ def test_noise_target(kind: str, dimensions: int) -> None:
     assert {name: term.item() for name, term in loss.terms.items()} == pytest.approx(expected, rel=1e-6)
 
 
+def test_noise_target_touches_the_variants_tokens_alone() -> None:
+    model, batch = tiny("xlmr", 21), batch_of("xlmr", pairs=True)
+    seen: list[Tensor] = []
+    model.roberta.encoder.layer[0].register_forward_pre_hook(lambda layer, args: seen.append(args[0].detach()))
+    for settings in ({"push": "none"}, {"push": "nt"}):
+        METHODS["ear"](**settings).loss(model, batch)  # type: ignore[arg-type]
+    moved = (seen[0] - seen[1]).abs().sum(-1) > 0
+    expected = batch.mask.clone()
+    expected[: len(batch.labels)] = False
+    assert torch.equal(moved, expected)
+
+
 OFF = {"push": "none", "pull": "none"}
 
 
@@ -128,6 +140,7 @@ def test_a_weight_of_0_leaves_its_target_out_to_the_bit(kind: str, dimensions: i
     for settings in (one, other):
         torch.manual_seed(8)
         found.append(METHODS["ear"](**settings).loss(model, batch))
+    assert list(found[0].terms) == list(found[1].terms)
     _same(*found, model)
 
 
