@@ -105,7 +105,7 @@ def test_code_that_knows_of_no_hooks_is_an_error_not_another_loss(name: str) -> 
     called = torch.compile(model(), backend="eager")
     size = ROWS * (2 if chosen.paired else 1)
     plain_pass(called, size)
-    with pytest.raises(ModelError, match="no forward pass that went through it.*leave out --torch_compile"):
+    with pytest.raises(ModelError, match="(no forward pass that|none in layer 1).*leave out --torch_compile"):
         chosen.loss(called, batch(size))
     assert all(not part._forward_hooks and not part._forward_pre_hooks for part in called.modules())
 

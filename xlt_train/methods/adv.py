@@ -61,10 +61,9 @@ class Adv(Perturbed):
         """
         import torch
 
-        from xlt_train.perturbation.anatomy import Anatomy, check_traceable
+        from xlt_train.perturbation.anatomy import check_traceable
 
-        for layer in Anatomy.of(model).layers[:1]:  # all are run alike
-            check_traceable(layer, "seeking a perturbation")
+        check_traceable(model, "seeking a perturbation")
         tries = [self._ascended(model, batch, site, k) for k in range(self.restarts)]
         best = tries[0][0]
         if self.restarts > 1:

@@ -96,23 +96,24 @@ def checkpointed(layer: Module) -> bool:
     return layer.training and bool(getattr(layer, "gradient_checkpointing", False))
 
 
-def check_traceable(layer: Module, doing: str) -> None:
-    """Raises UsageError for reentrant gradient checkpointing, whose layers run without a graph: no gradient goes into them."""
-    settings = getattr(getattr(layer, "_gradient_checkpointing_func", None), "keywords", {})
-    if checkpointed(layer) and settings.get("use_reentrant"):
-        raise UsageError(
-            doing,
-            found="gradient checkpointing with use_reentrant",
-            expected="the kind without, which lets gradients of what is inside a layer be asked for",
-            remedy="Leave out use_reentrant",
-        )
+def check_traceable(part: Module, doing: str) -> None:
+    """Raises UsageError for reentrant gradient checkpointing in a model or layer, which lets none ask for gradients inside."""
+    for layer in part.modules():
+        settings = getattr(getattr(layer, "_gradient_checkpointing_func", None), "keywords", {})
+        if checkpointed(layer) and settings.get("use_reentrant"):
+            raise UsageError(
+                doing,
+                found="gradient checkpointing with use_reentrant",
+                expected="the kind without, which lets gradients of what is inside a layer be asked for",
+                remedy="Leave out use_reentrant",
+            )
 
 
-def unseen(doing: str) -> ModelError:
+def unseen(doing: str, found: str) -> ModelError:
     """The error for a hook that no forward pass has met, whose loss would be one without it."""
     return ModelError(
         doing,
-        found="no forward pass that went through it",
-        expected="a model that calls it as a module; compiled code may have been made before and know of no hook",
+        found=found,
+        expected="a forward pass that calls it as a module; compiled code may have been made before and know of no hook",
         remedy="Choose another --depth or --model, or leave out --torch_compile",
     )

@@ -64,13 +64,13 @@ def check_reach(model: Module, depth: str) -> None:
     delta = torch.zeros(1, 4, site.dimensions, device=bare(model).device, requires_grad=True)
     with probing(model) as probe, torch.enable_grad(), adding(site, delta):
         (gradient,) = torch.autograd.grad(probe().sum(), delta, allow_unused=True)
-    if gradient is None:
-        raise ModelError(
-            f"perturbing {type(bare(model)).__name__}",
-            found=f"logits that do not depend on what is added at depth {depth}",
-            expected="ones that do",
-            remedy="Choose another --depth",
-        )
+        if gradient is None:
+            raise ModelError(
+                f"perturbing {type(bare(model)).__name__}",
+                found=f"logits that do not depend on what is added at depth {depth}",
+                expected="ones that do",
+                remedy="Choose another --depth",
+            )
 
 
 def check_depth(depth: str) -> None:
@@ -119,7 +119,7 @@ def adding(site: Site, delta: Tensor) -> Iterator[None]:
     finally:
         handle.remove()
     if not came_by:
-        raise unseen(f"perturbing {type(site.module).__name__}")
+        raise unseen(f"perturbing {type(site.module).__name__}", "no forward pass that went through it")
 
 
 def _with_states(output: Any, change: Callable[[Tensor], Tensor]) -> Any:

@@ -5,6 +5,7 @@ matrix is computed from them: all layers, that one too, keep their fused attenti
 Where no attention is fused (on a CPU, with dropout), the pass itself goes on from that matrix.
 """
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -38,7 +39,8 @@ class Heads(NamedTuple):
         """The attention distribution before dropout, [B, H, T, T] float32: row i says where token i looks."""
         if self.known is not None:
             return self.known
-        scores = (self.query @ self.key.transpose(-1, -2)).float() * self.scaling
+        root = math.sqrt(self.scaling)  # half for each, as torch does: the same bits as where it makes this matrix itself
+        scores = ((self.query * root) @ (self.key.transpose(-1, -2) * root)).float()
         if self.mask is not None:
             mask = self.mask[:, None, None, :] if self.mask.dim() == 2 else self.mask  # 2: of flash attention, by key
             if mask.is_floating_point():
@@ -130,10 +132,10 @@ def reading(
             _tap(layer, number, found, undo)
         yield found
     if embeddings and not hasattr(found, "embeddings"):
-        raise unseen(f"reading the embeddings of {type(bare(model)).__name__}")
+        raise unseen(f"reading the embeddings of {type(bare(model)).__name__}", "none")
     for number in hidden:
         if number not in found.hidden:
-            raise unseen(f"reading the hidden states of layer {number}")
+            raise unseen(f"reading hidden states of {type(bare(model)).__name__}", f"none in layer {number}")
     for number in heads:
         if number not in found.heads:
             raise unreadable(bare(model), f"none in layer {number}")
