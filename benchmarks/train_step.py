@@ -226,9 +226,9 @@ def resident(name: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024 / 1e6
 
 
-def memory_of(size: Size, runs: int, threads: int) -> dict[str, float]:
+def memory_of(size: Size, names: Sequence[str], runs: int, threads: int) -> dict[str, float]:
     """MB by job, each run in a fresh process; medians."""
-    found: dict[str, list[float]] = {name: [] for name in ("baseline", "ear", PLAIN)}
+    found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(runs):
         for name, values in found.items():
             command = [sys.executable, __file__, "--job", json.dumps([name, vars(size)]), "--threads", str(threads)]
@@ -270,7 +270,9 @@ def main() -> None:
         facts["sizes"][title] = {
             **vars(size),
             "table": table,
-            "memory_mb": memory_of(size, 1 if options.quick else 3, options.threads),
+            "memory_mb": memory_of(
+                size, *((("ear",), 1) if options.quick else (("baseline", "ear", PLAIN), 3)), options.threads
+            ),
         }
     if not options.quick:
         write_result("train_step", facts, ("xlt", "torch", "transformers"))
