@@ -6,6 +6,7 @@ Nothing here is trained; all draws are functions of a seed.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import count, islice, product
 from pathlib import Path
@@ -19,7 +20,7 @@ from xlt_augment.vectors.read import read_vectors
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN = SPECIAL.index("[UNK]")
-LAYERS, HEADS, WIDTH = 2, 4, 100  # width: that of the vectors where there are some
+LAYERS, HEADS, WIDTH = 2, 2, 64
 COMMON = 2  # a word without a vector is in the vocabulary from so many occurrences on
 SYLLABLES = [a + b for a, b in product("bdfgklmnprstvz", "aeiou")]
 Row = tuple[str, ...]  # texts, then the label
@@ -64,22 +65,28 @@ class Vocabulary(NamedTuple):
 
 
 def vocabulary_of(seen: Counter[str], others: Iterable[str], vectors: Path | None) -> Vocabulary:
-    """Words of the training rows and, where they have a vector, `others` (variants, development and test rows).
+    """Words of the training rows and, where they have a vector, `others` (synonyms, words of development and test rows).
 
-    Without `vectors`: the words of the training rows that are no hapax. A frequent word that has none starts as a random
-    row of the same spread.
+    Without `vectors`: the words that occur more than once in the training rows. With them: principal components of the
+    given vectors, and for a frequent word that has none a random row of the same spread.
     """
+    frequent = {word for word in seen if seen[word] >= COMMON}
     if vectors is None:
-        return Vocabulary([*SPECIAL, *sorted(word for word in seen if seen[word] >= COMMON)], None)
+        return Vocabulary([*SPECIAL, *sorted(frequent)], None)
     given = read_vectors(vectors, lower=True)
-    known = given.index
-    words = sorted({word for word in (*seen, *others) if word in known} | {word for word in seen if seen[word] >= COMMON})
-    tokens = [*SPECIAL, *words]
-    chance = torch.Generator().manual_seed(0)
-    table = torch.randn(len(tokens), given.matrix.shape[1], generator=chance) * float(given.matrix.std())
-    rows = [k for k, token in enumerate(tokens) if token in known]
-    table[rows] = torch.from_numpy(given.matrix[[known[tokens[k]] for k in rows]])
+    tokens = [*SPECIAL, *sorted({word for word in (*seen, *others) if word in given.index} | frequent)]
+    known = [k for k, token in enumerate(tokens) if token in given.index]
+    rows = principal(torch.from_numpy(given.matrix), WIDTH)
+    table = torch.randn(len(tokens), rows.shape[1], generator=torch.Generator().manual_seed(0)) * rows.std()
+    table[known] = rows[[given.index[tokens[k]] for k in known]]
     return Vocabulary(tokens, table)
+
+
+def principal(rows: Tensor, width: int) -> Tensor:
+    """[V, D] centred, on its first `width` principal components."""
+    centred = rows - rows.mean(0)
+    values, axes = torch.linalg.eigh(centred.T @ centred)  # ascending
+    return centred @ axes[:, -width:].flip(1)
 
 
 def tokenizer_of(tokens: Sequence[str], max_length: int) -> Any:
@@ -108,13 +115,12 @@ def save_encoder(folder: Path, vocabulary: Vocabulary, *, max_length: int, seed:
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(seed)
-    width = WIDTH if vocabulary.vectors is None else vocabulary.vectors.shape[1]
     config = BertConfig(
         vocab_size=len(vocabulary.tokens),
-        hidden_size=width,
+        hidden_size=WIDTH,
         num_hidden_layers=LAYERS,
         num_attention_heads=HEADS,
-        intermediate_size=4 * width,
+        intermediate_size=4 * WIDTH,
         max_position_embeddings=max_length,
         pad_token_id=0,
         attention_probs_dropout_prob=0.0,  # dropout there takes the slow attention on a CPU
@@ -132,7 +138,7 @@ def save_encoder(folder: Path, vocabulary: Vocabulary, *, max_length: int, seed:
 
 
 def directions(tokens: int, width: int, seed: int) -> Tensor:
-    """A unit vector for each token, float32 [V, D], the same for the same seed; none for the special tokens but the unknown word."""
+    """A unit vector for each token, float32 [V, D], the same for the same seed; zeros for special tokens but `[UNK]`."""
     rows = torch.randn(tokens, width, generator=torch.Generator().manual_seed(seed))
     rows /= rows.norm(dim=1, keepdim=True)
     rows[[k for k in range(len(SPECIAL)) if k != UNKNOWN]] = 0.0
@@ -163,17 +169,42 @@ def invented_words(amount: int, seed: int, taken: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Cipher:
-    """A language whose words stand one for one for English ones, in the same order; `words` maps each to its own."""
+    """A language of invented words that stand one for one for English ones, in the same order."""
 
     words: dict[str, str]
 
     @classmethod
     def of(cls, vocabulary: Sequence[str], seed: int) -> "Cipher":
-        """Invented words for those of the vocabulary."""
+        """An invented word for each of the vocabulary."""
         made = invented_words(len(vocabulary), seed, vocabulary)
-        chance = np.random.default_rng(seed)
-        return cls(dict(zip(vocabulary, np.array(made, object)[chance.permutation(len(made))].tolist())))
+        order = np.random.default_rng(seed).permutation(len(made)).tolist()
+        return cls(dict(zip(vocabulary, (made[k] for k in order))))
 
     def translate(self, text: str) -> str:
-        """The text in it; words that it lacks stay, and no tokenizer here knows them."""
+        """The text in it; a word that has none stays, which no model knows."""
         return " ".join(self.words.get(word, word) for word in text.lower().split())
+
+
+def aligned_rows(english: Tensor, strength: float, seed: int) -> Tensor:
+    """Embeddings [N, D] of a language beside English, whose own are `english` [N, D].
+
+    Each is the English one, a shift that the whole language shares, and one of its own; both have random directions
+    and `strength` times the mean length of the English rows. So languages lie in mBERT: clusters, aligned within.
+    """
+    chance = torch.Generator().manual_seed(seed)
+    steps = torch.randn(len(english) + 1, english.shape[1], generator=chance)
+    steps *= strength * english.norm(dim=1).mean() / steps.norm(dim=1, keepdim=True)
+    return english + steps[:1] + steps[1:]
+
+
+def unrelated_rows(english: Tensor, seed: int) -> Tensor:
+    """Embeddings [N, D] with the spread of the English ones and nothing else of them: the bare cipher."""
+    return torch.randn(english.shape, generator=torch.Generator().manual_seed(seed)) * english.std()
+
+
+def with_rows(model: Any, rows: Tensor) -> Any:
+    """A copy of the model whose vocabulary goes on with words that it was never trained on, embedded as `rows` [N, D]."""
+    longer, weight = deepcopy(model), model.get_input_embeddings().weight.detach()
+    longer.set_input_embeddings(torch.nn.Embedding.from_pretrained(torch.cat([weight, rows])))
+    longer.config.vocab_size = len(weight) + len(rows)
+    return longer
