@@ -54,7 +54,14 @@ def method_settings(command: Command) -> Command:
 
 
 @click.command(cls=Fit, epilog=_EXAMPLES, context_settings={"ignore_unknown_options": True})
-@click.option("--data", required=True, type=click.Path(), metavar="DATASET", help="Folder that xlt-augment build wrote.")
+@click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    type=click.Path(),
+    metavar="DATASET",
+    help="Folder that xlt-augment build wrote; given several times, one for each source language.",
+)
 @click.option(
     "--method",
     required=True,

@@ -92,6 +92,11 @@ class Method:
             )
         return augmented_variants(self.name, self.operator, manifest, choice)
 
+    @property
+    def passes(self) -> int:
+        """Rows that go through the model at once for each row of a batch."""
+        return 2 if self.paired else 1
+
     def check(self, model: "Module", tokenizer: "PreTrainedTokenizerBase") -> None:
         """Raises UsageError or ModelError for a model that lacks what the loss needs; the model is left as it was."""
 

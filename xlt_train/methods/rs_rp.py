@@ -38,6 +38,11 @@ class RsRp(Perturbed):
         if self.noise not in _NOISES:
             raise wrong_setting("noise", repr(self.noise), " or ".join(_NOISES))
 
+    @property
+    def passes(self) -> int:
+        """One for each draw."""
+        return self.draws
+
     def loss(self, model: "Module", batch: Batch) -> Loss:
         """A mean over rows and draws; all draws go through the model at once."""
         from xlt_train.perturbation.depth import Site, adding

@@ -208,8 +208,6 @@ def _disagreeing(error: Exception) -> UsageError:
 
 def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> float | None:
     """Train to the end; the mean loss since the start or the checkpoint, None where that was the end."""
-    import torch
-
     if checkpoint is not None and step_of(checkpoint) == trainer.args.max_steps:
         trainer.reopen(checkpoint)
         return None
@@ -219,13 +217,10 @@ def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> float | None:
         if trainer.state.global_step > 0:
             raise
         raise _disagreeing(error) from error  # an optimizer that is not installed, a scheduler's wrong setting
-    except torch.OutOfMemoryError as error:
-        raise RunError(
-            "training",
-            found=str(error).split(". ")[0],
-            expected=f"room for {trainer.args.per_device_train_batch_size} rows a batch",
-            remedy="Halve --per_device_train_batch_size and double --gradient_accumulation_steps, or add --bf16",
-        ) from error
+    except (RuntimeError, MemoryError) as error:
+        if not _is_memory(error):
+            raise
+        raise _out_of_memory(trainer, error) from error
     if trainer.state.global_step < trainer.state.max_steps:  # --enable_jit_checkpoint, on SIGTERM
         raise RunError(
             f"training {trainer.args.output_dir}",
@@ -234,6 +229,28 @@ def _train(trainer: "RobustTrainer", checkpoint: Path | None) -> float | None:
             remedy=f"Go on with {RESUME}",
         )
     return float(output.training_loss)
+
+
+def _is_memory(error: BaseException) -> bool:
+    """Whether memory ran out; on a CPU torch says so in words alone."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def _out_of_memory(trainer: "RobustTrainer", error: BaseException) -> RunError:
+    rows, passes = trainer.args.per_device_train_batch_size, trainer.method.passes
+    lower = "Lower --draws, halve" if passes > 1 and not trainer.method.paired else "Halve"
+    said = str(error)[max(0, str(error).find("DefaultCPUAllocator")) :]  # behind the place in torch's sources
+    less = " or ".join(f"--{name}" for name in ("bf16", "gradient_checkpointing") if not getattr(trainer.args, name))
+    return RunError(
+        f"training step {trainer.state.global_step + 1:,}",
+        found=" ".join(said.split(". ")[0].split()) or "no memory left",
+        expected=f"room for {rows * passes} rows at once"
+        + (f", {passes} for each of the {rows} of a batch" if passes > 1 else ", a batch"),
+        remedy=f"{lower} --per_device_train_batch_size and double --gradient_accumulation_steps"
+        + (f", or add {less}" if less else ""),
+    )
 
 
 def _dev_accuracy(trainer: "RobustTrainer", step: int) -> float | None:

@@ -30,12 +30,14 @@ class RobustTrainer(Trainer):
     Every checkpoint carries a model card and, written last, the run's record, without which it does not count.
     """
 
+    loss_is_scaled_for_ga = False  # the loss is a mean over the batch: the Trainer divides by accumulation
+
     def __init__(self, *, method: Method, record: RunRecord, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.method, self.record = method, record
         self.special_ids = tuple(getattr(self.processing_class, "all_special_ids", ()))
         self.label_smoother = None  # smoothing belongs to the method; evaluation is without
-        self.model_accepts_loss_kwargs = False  # the loss is a mean over the batch: the Trainer divides by accumulation
+        self.model_accepts_loss_kwargs = False
         self._terms: dict[str, torch.Tensor] = {}
         self._batches = 0
 
