@@ -15,6 +15,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {  # title -> methods
 }
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#777777")  # after Okabe and Ito: the colour-blind tell them apart
 WIDE, HIGH, LEFT, TOP, RIGHT, BELOW = 420, 290, 34, 46, 10, 66
+FAR = 10.0  # points; a gain beyond stands hollow at the edge, so that runs that failed do not flatten the others
 Rows = Mapping[str, Mapping[str, Mapping[str, Any]]]  # label -> language -> figures
 
 
@@ -47,10 +48,10 @@ def plot(found: Summary) -> str:
     frame = Frame(0, 0, names, 5 * (min(means) // 5), 5 * (max(means) // 5 + 1), 5)
     sheet = [panel(frame, "accuracy, % (bars: standard deviation)", {label: rows[label] for label in best}, ("mean", "spread"))]
     gains = [abs(float(row[name]["gain"])) for row in rows.values() for name in names]
-    edge = 2.0 * ceil(max(gains) / 2 + 0.5)
+    edge = min(2.0 * ceil(max(gains) / 2 + 0.5), FAR)
     for k, (title, methods) in enumerate(FAMILIES.items(), 1):
         shown = {label: rows[label] for label, row in found.items() if row["method"] in methods}
-        frame = Frame(k % 3 * WIDE, k // 3 * HIGH, names, -edge, edge, 2 if edge <= 12 else 5)
+        frame = Frame(k % 3 * WIDE, k // 3 * HIGH, names, -edge, edge, 2)
         sheet += [panel(frame, f"{title}: gain, points (bars: 95% interval)", shown, ("gain", "interval"))]
     size = f'width="{3 * WIDE}" height="{2 * HIGH}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="10">'
@@ -90,7 +91,9 @@ def series(frame: Frame, cells: Sequence[Mapping[str, Any]], keys: tuple[str, st
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in ordered)
     parts = [f'<polyline points="{path}" fill="none" stroke="{colour}"/>']
     for x, value, half in points:
-        parts += [line(x, frame.up(value - half), x, frame.up(value + half), colour), circle(x, frame.up(value), colour)]
+        hollow = not frame.low <= value <= frame.high
+        parts += [line(x, frame.up(value - half), x, frame.up(value + half), colour)]
+        parts += [circle(x, frame.up(value), colour, hollow=hollow)]
     return parts
 
 
@@ -105,6 +108,6 @@ def line(x: float, y: float, to_x: float, to_y: float, colour: str) -> str:
     return f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}" stroke="{colour}"/>'
 
 
-def circle(x: float, y: float, colour: str) -> str:
+def circle(x: float, y: float, colour: str, *, hollow: bool = False) -> str:
     """A point."""
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" stroke="{colour}" fill="{"white" if hollow else colour}"/>'

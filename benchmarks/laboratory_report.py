@@ -73,8 +73,13 @@ def tables(found: Summary) -> str:
     accuracy, gains = [head], [head]
     for label, row in found.items():
         cells, title = row["languages"].values(), label + (" (chosen)" if row.get("chosen") else "")
-        accuracy.append(f"| {title} | " + " | ".join(f"{c['mean']:.1f} ± {c['spread'] or 0:.1f}" for c in cells) + " |")
-        gains.append(f"| {title} | " + " | ".join(f"{c['gain']:+.1f} ± {c['interval'] or 0:.1f}" for c in cells) + " |")
+        accuracy.append(f"| {title} | " + " | ".join(figure(f"{c['mean']:.1f}", c["spread"]) for c in cells) + " |")
+        gains.append(f"| {title} | " + " | ".join(figure(f"{c['gain']:+.1f}", c["interval"]) for c in cells) + " |")
     return "\n".join(
         ["accuracy, mean and standard deviation", *accuracy, "", "gain over the baseline, 95% interval", gains[0], *gains[2:]]
     )
+
+
+def figure(value: str, beside: float | None) -> str:
+    """A value and what may be added or taken away; that is not known of a single seed."""
+    return value if beside is None else f"{value} ± {beside:.1f}"
