@@ -75,8 +75,11 @@ class Job:
 
 
 def prepare(setup: Setup, work: Path, seed: int) -> Path:
-    """Make the world of a seed below `work`."""
-    folder = work / f"seed-{seed}"
+    """Make the world of a seed below `work`, where it is not there yet."""
+    world, folder = work / f"seed-{seed}", work / f"part-{seed}"
+    if world.exists():
+        return world
+    shutil.rmtree(folder, ignore_errors=True)  # of a start that was stopped
     folder.mkdir(parents=True)
     split = split_rows(read_rows(setup.source), seed, setup.dev, setup.test)
     source, texts = write_rows(folder / "train.tsv", split.train), len(split.train[0]) - 1
@@ -91,7 +94,7 @@ def prepare(setup: Setup, work: Path, seed: int) -> Path:
     near = (neighbor.word.lower() for word in seen if word in synonyms for neighbor in synonyms.neighbors(word))
     others = chain(near, words_of([*split.dev, *split.test]))
     save_encoder(folder / "encoder", vocabulary_of(seen, others, setup.vectors), max_length=MAX_LENGTH, seed=seed)
-    return folder
+    return folder.rename(world)
 
 
 def column_names(texts: int) -> list[str]:
@@ -104,6 +107,7 @@ def run(setup: Setup, work: Path, job: Job) -> dict[str, Any]:
     world, out = work / f"seed-{job.seed}", work / f"run-{job.key.replace(' ', '').replace('/', '-')}"
     columns, start = column_names(len(read_rows(world / "dev-en.tsv")[0]) - 1), time.process_time()
     each = max(1, setup.steps // EXAMS)
+    shutil.rmtree(out, ignore_errors=True)
     done = fit(
         world / ("swap" if job.method == "rs-syntax" else "synonym"),
         method=job.method,
