@@ -1,6 +1,7 @@
 """The laboratory's parts: languages made from English, its sums, its plot, and one short run of the whole."""
 
 import json
+import random
 import re
 import subprocess
 import sys
@@ -74,7 +75,8 @@ def test_a_moved_language_ends_with_its_block(parts: dict[str, ModuleType], enco
 
 
 def test_a_cipher_maps_words_one_to_one(parts: dict[str, ModuleType]) -> None:
-    words = [*WORDS[5:], "badebo", *(f"word{k}" for k in range(500))]  # badebo is one that might be invented
+    invented = parts["simulated"].invented_words(100, 1, ())
+    words = [*WORDS[5:], *invented[::2], *(f"word{k}" for k in range(500))]
     cipher = parts["simulated"].Cipher.of(words, seed=1)
     assert list(cipher.words) == words
     assert len(set(cipher.words.values())) == len(words)
@@ -115,6 +117,38 @@ def test_a_longer_vocabulary_leaves_english_as_it_is(parts: dict[str, ModuleType
     assert torch.allclose(same, plain, atol=1e-6)
     assert torch.equal(again, plain)
     assert not torch.allclose(other, plain, atol=1e-4)
+
+
+def test_judging_goes_through_every_language(parts: dict[str, ModuleType], encoder: tuple[Any, Any], tmp_path: Path) -> None:
+    """Rows are labelled as the model answers: all is right where nothing moves, and what moves far is not."""
+    model, tokenizer = encoder
+    chance = random.Random(0)
+    texts = [" ".join(chance.choices(WORDS[5:], k=6)) for _ in range(60)]
+    batch = tokenizer(texts, padding=True, return_tensors="pt")
+    model.config.label2id, model.config.id2label = {"0": 0, "1": 1}, {0: "0", 1: "1"}
+    with torch.no_grad():
+        margin = model(**batch).logits.diff(dim=1)
+        model.classifier.bias[1] -= margin.median()
+        answers = model(**batch).logits.argmax(1).tolist()
+    model.save_pretrained(tmp_path / "trained")
+    tokenizer.save_pretrained(tmp_path / "trained")
+    parts["simulated"].write_rows(tmp_path / "test-en.tsv", [(text, str(answer)) for text, answer in zip(texts, answers)])
+    shared = {
+        "source": tmp_path,
+        "synonyms": None,
+        "vectors": None,
+        "dev": 1,
+        "test": 1,
+        "steps": 1,
+        "learning_rate": 1.0,
+        "m": 1,
+    }
+    setup = parts["laboratory_runs"].Setup(**shared, radii=(0.0, 50.0), strengths=(0.0, 50.0))
+    found = parts["laboratory_runs"].judge(setup, tmp_path, tmp_path / "trained", seed=0)
+    assert 20 < sum(answers) < 40
+    assert found["moved"]["0"] == found["cipher"]["0"] == 1.0
+    assert max(found["moved"]["50"], found["cipher"]["50"], found["cipher"]["bare"]) < 0.9
+    assert 0.5 < found["reordered"] < 1.0
 
 
 def test_a_split_shares_no_row(parts: dict[str, ModuleType]) -> None:
