@@ -1,5 +1,6 @@
 """What the laboratory's runs say: means, spreads, paired differences with intervals, as tables."""
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ def interval(differences: Sequence[float]) -> float | None:
     if len(differences) < 2:
         return None
     factor = float(t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1))
-    return factor * statistics.stdev(differences) / len(differences) ** 0.5
+    return factor * statistics.stdev(differences) / math.sqrt(len(differences))
 
 
 def summary(runs: Sequence[Mapping[str, Any]]) -> Summary:

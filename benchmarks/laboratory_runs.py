@@ -163,7 +163,7 @@ def judge(setup: Setup, world: Path, trained: Path, seed: int) -> dict[str, Any]
         with moved(model, away * radius):
             moves[f"{radius:g}"] = accuracy(model, encode, texts)
     swaps = [[found[0] for found in augment(column, Swap(p=REORDERED), m=1, seed=seed)] for column in texts]
-    tokens = encode.tokenizer.convert_ids_to_tokens(range(len(weight)))
+    tokens = encode.tokenizer.convert_ids_to_tokens(list(range(len(weight))))
     cipher = Cipher.of(tokens[len(SPECIAL) :], seed)
     translated = [[cipher.translate(text) for text in column] for column in texts]
     longer = Encoder(tokenizer_of([*tokens, *cipher.words.values()], MAX_LENGTH), MAX_LENGTH)

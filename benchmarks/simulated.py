@@ -86,7 +86,8 @@ def principal(rows: Tensor, width: int) -> Tensor:
     """[V, D] centred, on its first `width` principal components."""
     centred = rows - rows.mean(0)
     values, axes = torch.linalg.eigh(centred.T @ centred)  # ascending
-    return centred @ axes[:, -width:].flip(1)
+    found: Tensor = centred @ axes[:, -width:].flip(1)
+    return found
 
 
 def tokenizer_of(tokens: Sequence[str], max_length: int) -> Any:
