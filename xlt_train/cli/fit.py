@@ -3,7 +3,7 @@
 import json
 import sys
 from contextlib import redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from xlt_train.methods.base import Choice
 from xlt_train.methods.registry import METHODS
 from xlt_train.models.load import DEFAULT_MODEL
 from xlt_train.training.arguments import LISTED
+
+if TYPE_CHECKING:
+    from xlt_train.training.plan import Plan
 
 _EXAMPLES = """Examples:
 xlt-train fit --data train-10 --method rs-da --dev dev-en.tsv
@@ -75,20 +78,10 @@ def fit(training: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """
     need_extra()
     from xlt_train.cli.report import begin_fit, begin_note, quiet, show_run
-    from xlt_train.training.arguments import parse_arguments
     from xlt_train.training.fit import run_fit
-    from xlt_train.training.plan import DevFile, plan_fit
 
     quiet()
-    path, rows = options.pop("dev"), options.pop("dev_rows")
-    columns_of = {name: options.pop(name) for name in ("columns", "text_columns", "label_column")}
-    named = {"--dev-rows": rows, "--columns": columns_of["columns"], "--text-columns": columns_of["text_columns"]}
-    said = [name for name, value in named.items() if value] + ["--label-column"] * (columns_of["label_column"] != "label")
-    if path is None and said:
-        raise click.UsageError(f"{said[0]} says how to read the development set; name that with --dev.")
-    dev = None if path is None else DevFile(path=path, rows=rows, columns_of=columns_of)
-    choice = Choice(options.pop("variants"), options.pop("include_original"))
-    plan = plan_fit(choice=choice, dev=dev, training=parse_arguments(training), **options)
+    plan = planned(training, **options)
     begin_fit(plan)
     with redirect_stdout(sys.stderr):  # the Trainer prints its log
         run = run_fit(plan, say=lambda note: begin_note(plan, note))
@@ -97,3 +90,19 @@ def fit(training: tuple[str, ...], as_json: bool, **options: Any) -> None:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         show_run(run, plan)
+
+
+def planned(training: tuple[str, ...], **options: Any) -> "Plan":
+    """What the options of the command ask for, opened and checked. Raises XltError, or click's UsageError."""
+    from xlt_train.training.arguments import parse_arguments
+    from xlt_train.training.plan import DevFile, plan_fit
+
+    path, rows = options.pop("dev"), options.pop("dev_rows")
+    columns_of = {name: options.pop(name) for name in ("columns", "text_columns", "label_column")}
+    named = {"--dev-rows": rows, "--columns": columns_of["columns"], "--text-columns": columns_of["text_columns"]}
+    said = [name for name, value in named.items() if value] + ["--label-column"] * (columns_of["label_column"] != "label")
+    if path is None and said:
+        raise click.UsageError(f"{said[0]} says how to read the development set; name that with --dev.")
+    dev = None if path is None else DevFile(path=path, rows=rows, columns_of=columns_of)
+    choice = Choice(options.pop("variants"), options.pop("include_original"))
+    return plan_fit(choice=choice, dev=dev, training=parse_arguments(training), **options)
