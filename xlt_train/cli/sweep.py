@@ -17,8 +17,8 @@ from xlt_train.sweep.spec import Sweep, parse_set, read_sweep
 _EXAMPLES = """Examples:
 xlt-train sweep --list
 xlt-train sweep --show mbert-rs-rp
-xlt-train sweep mbert-rs-da --data train-10 --dev dev-en.tsv --out sweep --dry-run
-xlt-train sweep mbert-rs-da --data train-10 --dev dev-en.tsv --out tried --set model=nano --set max_steps=3 --set seed=1"""
+xlt-train sweep mbert-rs-rp --data train-10 --dev dev-en.tsv --out sweep --dry-run
+xlt-train sweep ear --data train-10 --dev dev-en.tsv --out sweep --set model=nano --set max_steps=3"""
 
 
 @click.command(cls=Help, epilog=_EXAMPLES)
@@ -51,8 +51,9 @@ xlt-train sweep mbert-rs-da --data train-10 --dev dev-en.tsv --out tried --set m
 def sweep(sweeps: tuple[str, ...], listing: bool, show: str | None, as_json: bool, dry_run: bool, **options: Any) -> int:
     """Train every run of a grid, choose by the development set, and write one table.
 
-    FILE is TOML, as docs/sweep.md shows it; a PRESET is a row of a paper's table. Each run is a process and a folder of its own;
-    what is finished is skipped, so the same command goes on after an interruption. A run that fails does not end the others.
+    FILE is TOML, as docs/sweep.md shows it; a PRESET is a row of a paper's table. Each run is a process and a folder of its
+    own. What is finished is skipped, so the same command goes on after an interruption. A run that fails does not end the
+    others.
     """
     if listing:
         for name in preset_names():
@@ -86,7 +87,7 @@ def sweep(sweeps: tuple[str, ...], listing: bool, show: str | None, as_json: boo
     else:
         show_sweep(found)
     for run, error in found.failed.items():
-        click.echo(f"failed: {run}: {error} (all of it: {shlex.quote(str(plan.out / run))}.log)", err=True)
+        click.echo(f"failed: {run}: {error} (all of it: {shlex.quote(str(plan.log(run)))})", err=True)
     return 1 if found.failed else 0
 
 

@@ -93,16 +93,14 @@ def _check_names(sweep: Sweep) -> None:
 
 
 def _point(sweep: str, options: dict[str, Any], varied: tuple[str, ...], contents: Contents) -> Point:
-    data = options["data"] if isinstance(options["data"], list) else [options["data"]]
-    dev = options.get("dev")
-    options = {"data": [str(path) for path in data], "method": "", "model": DEFAULT_MODEL, "seed": SEED} | {
-        key: value for key, value in options.items() if key != "data"
-    }
+    data = [str(path) for path in (options["data"] if isinstance(options["data"], list) else [options["data"]])]
+    dev, defaults = options.get("dev"), {"method": "", "model": DEFAULT_MODEL, "seed": SEED}
+    options = {"data": data} | defaults | {key: value for key, value in options.items() if key != "data"}
     if isinstance(options["seed"], bool) or not isinstance(options["seed"], int):
         raise UsageError(
             f"planning the sweep {sweep}", found=f"seed = {options['seed']!r}", expected="a whole number", remedy="Correct it"
         )
-    hashes = tuple(contents.of_data(path) for path in options["data"])
+    hashes = tuple(contents.of_data(path) for path in data)
     dev_sha256 = None if dev is None else contents.of_dev(str(dev))
     counted = {key: plain(value) for key, value in options.items() if key not in FREE | {"data", "dev", "rehash"}}
     identity = sha256_json({"options": counted, "data": hashes, "dev": dev_sha256})[:8]

@@ -36,6 +36,10 @@ class SweepPlan:
         """The run folder of a point."""
         return self.out / point.name
 
+    def log(self, run: str) -> Path:
+        """Where all is kept that the commands of a run print."""
+        return self.out / f"{run}.log"
+
     def state(self, point: Point, error: str | None = None) -> State:
         """What there is of its run."""
         return state_of(self.folder(point), point, self.tests, self.files, error)
@@ -120,7 +124,7 @@ def run_sweep(plan: SweepPlan, say: Callable[[str], object] = lambda note: None)
 
 def _finish(plan: SweepPlan, point: Point, say: Callable[[str], object]) -> str | None:
     """Train and judge one run as far as it is not; what went wrong."""
-    log, state = plan.out / f"{point.name}.log", plan.state(point)
+    log, state = plan.log(point.name), plan.state(point)
     if state.status != "finished":
         say(f"{point.name}: training")
         error = run_logged(fit_words(point, plan.spellings, plan.folder(point)), log).error
