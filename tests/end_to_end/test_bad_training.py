@@ -177,8 +177,8 @@ BAD_TESTS = [
     Case("results nowhere", JUDGE + " --out /proc/xlt/out", 1, ("/proc/xlt/out", "--out")),
     Case("a record without keys", JUDGE, 1, ("run/xlt-run.json",), lambda: _write("run/xlt-run.json", json.dumps(
         json.loads(Path("run/xlt-run.json").read_text()) | {"model": {}}))),
-    Case("another format", JUDGE, 1, ("run/xlt-run.json", "xlt-run/2", "Update"),
-         lambda: _replace("run/xlt-run.json", "xlt-run/1", "xlt-run/2")),
+    Case("another format", JUDGE, 1, ("run/xlt-run.json", "xlt-run/3", "Update"),
+         lambda: _replace("run/xlt-run.json", "xlt-run/2", "xlt-run/3")),
 ]  # fmt: skip
 TABLES = {
     "data": BAD_DATA, "model": BAD_MODELS, "dev": BAD_DEV, "place": BAD_PLACES, "option": BAD_OPTIONS, "test": BAD_TESTS

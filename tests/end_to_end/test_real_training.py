@@ -84,9 +84,9 @@ def test_pawsx_in_seven_languages(
     words = ("--data", pawsx / data, "--method", method, "--output_dir", "run", *SETTINGS)
     run = _run(capsys, "xlt-train", "fit", *words)
     manifest = json.loads((pawsx / data / "xlt.json").read_bytes())
-    assert run["data"]["logical_hash"] == manifest["logical_hash"]
+    assert run["data"][0]["logical_hash"] == manifest["logical_hash"]
     assert run["method"]["variants"] == ([0, 0] if method == "baseline" else [1, 2])
-    assert (run["results"]["steps"], run["data"]["source"]["rows"]) == (15, 1500)
+    assert (run["results"]["steps"], run["data"][0]["source"]["rows"]) == (15, 1500)
     found = _run(
         capsys, "xlt-train", "evaluate", "run", "--test-dir", shared_data / "pawsx", "--split", "dev", "--rows", "1500:2000"
     )

@@ -36,7 +36,7 @@ def test_training_takes_the_ids_of_a_build_and_comes_to_the_same_weights(
         done = run_here(capsys, *fit, "--max_steps", 4, "--json", program="xlt-train")
         assert done.code == 0, done.err
         runs[name] = json.loads(done.out)
-    assert [run["results"]["tokens_from"] for run in runs.values()] == ["texts", "dataset"]
+    assert [run["results"]["tokens_from"] for run in runs.values()] == [["texts"], ["dataset"]]
     assert Path("ids/model.safetensors").read_bytes() == Path("texts/model.safetensors").read_bytes()
 
 
@@ -56,4 +56,4 @@ def test_a_setting_that_is_in_no_tokenizer_json_makes_another_tokenizer(
         run_here(capsys, "build", "corpus.tsv", "--m", 2, "--out", f"data-{model}", "--tokenizer", "split")
         fit = ["fit", "--data", f"data-{model}", "--method", "rs-da", "--model", model, "--output_dir", f"run-{model}"]
         done = run_here(capsys, *fit, "--max_steps", 1, "--json", program="xlt-train")
-        assert json.loads(done.out)["results"]["tokens_from"] == source
+        assert json.loads(done.out)["results"]["tokens_from"] == [source]

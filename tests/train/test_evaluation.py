@@ -158,10 +158,10 @@ def test_the_result_says_all_that_it_should(place: Place) -> None:
     assert found == done.evaluation.to_json()
     record = json.loads((place.run / "xlt-run.json").read_bytes())
     weights = hashlib.sha256((place.run / "model.safetensors").read_bytes()).hexdigest()
-    assert found["format"] == "xlt-evaluation/1"
+    assert found["format"] == "xlt-evaluation/2"
     assert found["run"] == {
         "status": "finished",
-        "method": {"name": "baseline", "variants": [0, 0], "label_smoothing": 0.0},
+        "method": {"name": "baseline", "paired": False, "variants": [[0, 0]], "label_smoothing": 0.0},
         "data": record["data"],
         "model": record["model"],
         "weights": {"model.safetensors": weights},
@@ -169,7 +169,7 @@ def test_the_result_says_all_that_it_should(place: Place) -> None:
         "steps": 30,
     }
     manifest = json.loads((place.data / "xlt.json").read_bytes())
-    assert found["run"]["data"]["logical_hash"] == manifest["logical_hash"]
+    assert found["run"]["data"][0]["logical_hash"] == manifest["logical_hash"]
     assert (found["split"], found["rows"], found["batch_size"], found["device"]) == ("test", [2, 9], 3, "cpu")
     assert found["note"] == NOTE
     assert {name: found["versions"][name] for name in ("xlt", "torch", "transformers")} == {
@@ -218,7 +218,7 @@ def test_the_table_says_the_same_numbers(place: Place, command: Callable[..., Ou
     for text in (card, markdown):
         assert f"| average |  | {found['average']:.4f} |" in text
     assert ["average", f"{found['average']:.4f}"] in [line.split() for line in outcome.out.split("\n")]
-    facts = ["baseline", "nano", found["run"]["data"]["logical_hash"], "0:10"]
+    facts = ["baseline", "nano", found["run"]["data"][0]["logical_hash"], "0:10"]
     weights = found["run"]["weights"]["model.safetensors"]
     for fact in [*facts, f"seed: {found['run']['seed']}", weights, f"torch {found['versions']['torch']}", "on cpu"]:
         assert fact in markdown

@@ -58,7 +58,7 @@ def test_weights_are_those_of_the_texts_bit_for_bit(
     ids = fit_here(getattr(place, what), "rs-da", tmp_path / "ids", **settings)
     assert [trainer.train_dataset.from_ids for trainer in trainers] == [False, True]
     assert ids.record.weights == texts.record.weights
-    assert [run.record.results["tokens_from"] for run in (texts, ids)] == ["texts", "dataset"]
+    assert [run.record.results["tokens_from"] for run in (texts, ids)] == [["texts"], ["dataset"]]
     assert ids.record.settings() == texts.record.settings()
     assert ids.record.results["dev_accuracy"] == texts.record.results["dev_accuracy"]
     other = fit_here(getattr(place, what), "rs-da", tmp_path / "other", **settings, seed=8)
@@ -73,7 +73,7 @@ def test_a_run_goes_on_from_the_other_way(first: str, second: str, place: TokenT
     go_back(whole.path, 5)
     again = fit_here(data[second], "rs-da", tmp_path / "run", **settings, resume_from_checkpoint="true")
     assert again.record.results["resumed_from"] == "checkpoint-5"
-    assert again.record.results["tokens_from"] == {"texts": "texts", "ids": "dataset"}[second]
+    assert again.record.results["tokens_from"] == [{"texts": "texts", "ids": "dataset"}[second]]
     assert again.record.weights == whole.record.weights
 
 
@@ -97,7 +97,7 @@ def test_columns_of_another_tokenizer_are_left_aside_and_that_is_said(
         assert done[name].code == 0, done[name].err
     records = {name: json.loads(one.out) for name, one in done.items()}
     assert records["columns"]["weights"] == records["texts"]["weights"]
-    assert records["columns"]["results"]["tokens_from"] == "texts"
+    assert records["columns"]["results"]["tokens_from"] == ["texts"]
     said = [line for line in done["columns"].err.splitlines() if "token columns" in line]
     assert len(said) == 1
     own, theirs = (tokenizer_sha256(AutoTokenizer.from_pretrained(path)) for path in (place.other, place.bert))
@@ -117,7 +117,7 @@ def test_columns_that_are_used_are_named(place: TokenToy, tmp_path: Path, capsys
 def test_nano_makes_a_vocabulary_of_its_own(place: TokenToy, toy: Toy, tmp_path: Path) -> None:
     texts, columns = (fit_here(data, "rs-da", tmp_path / data.name, **FEW) for data in (toy.synonym, place.pairs))
     assert columns.record.weights == texts.record.weights
-    assert columns.record.results["tokens_from"] == "texts"
+    assert columns.record.results["tokens_from"] == ["texts"]
 
 
 # ---- the rows of a view

@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,6 +12,7 @@ from xlt_train.cli.extra import need_extra
 from xlt_train.cli.options import Help, Names, Rows
 from xlt_train.methods.base import Choice
 from xlt_train.methods.registry import METHODS
+from xlt_train.methods.settings import SETTINGS, split_settings
 from xlt_train.models.load import DEFAULT_MODEL
 from xlt_train.training.arguments import LISTED
 
@@ -35,8 +37,34 @@ class Fit(Help):
     passed_on = (_PASSED_ON, LISTED)
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def method_settings(command: Command) -> Command:
+    """An option for each setting of a method, left None where it was not said."""
+    for setting in reversed(SETTINGS.values()):
+        whose: dict[str, list[str]] = {}
+        for name, default in setting.defaults.items():
+            whose.setdefault("" if default is None or setting.kind is bool else f" {default}", []).append(name)
+        text = f"{setting.text}  [{'; '.join(', '.join(names) + default for default, names in whose.items())}]"
+        if setting.kind is bool:
+            option = click.option(setting.option, is_flag=True, default=None, help=text)
+        else:
+            kind = click.Choice(setting.kind) if isinstance(setting.kind, tuple) else setting.kind
+            option = click.option(setting.option, type=kind, help=text)
+        command = option(command)
+    return command
+
+
 @click.command(cls=Fit, epilog=_EXAMPLES, context_settings={"ignore_unknown_options": True})
-@click.option("--data", required=True, type=click.Path(), metavar="DATASET", help="Folder that xlt-augment build wrote.")
+@click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    type=click.Path(),
+    metavar="DATASET",
+    help="Folder that xlt-augment build wrote; given several times, one for each source language.",
+)
 @click.option(
     "--method",
     required=True,
@@ -51,6 +79,7 @@ class Fit(Help):
     help="Encoder for sequence classification: a name on the Hugging Face Hub or a folder; or nano, a small BERT with random "
     "weights and a byte-level vocabulary from the dataset's own text, for trying things out.",
 )
+@method_settings
 @click.option(
     "--variants", type=click.IntRange(1), metavar="K", help="Train on the first K variants of each row.  [default: all]"
 )
@@ -105,4 +134,6 @@ def planned(training: tuple[str, ...], **options: Any) -> "Plan":
         raise click.UsageError(f"{said[0]} says how to read the development set; name that with --dev.")
     dev = None if path is None else DevFile(path=path, rows=rows, columns_of=columns_of)
     choice = Choice(options.pop("variants"), options.pop("include_original"))
-    return plan_fit(choice=choice, dev=dev, training=parse_arguments(training), **options)
+    said_settings = {name: value for name in SETTINGS if (value := options.pop(name)) is not None}
+    settings, _ = split_settings(METHODS[options["method"]], said_settings)
+    return plan_fit(settings=settings, choice=choice, dev=dev, training=parse_arguments(training), **options)

@@ -31,13 +31,14 @@ def quiet() -> None:
 def begin_fit(plan: Plan) -> None:
     """What is about to happen, on standard error."""
     if plan.arguments.process_index == 0:
-        click.echo(f"{plan.data.path}: {plan.data.checked}", err=True)
+        for part in plan.data.parts:
+            click.echo(f"{part.path}: {part.checked}", err=True)
 
 
 def begin_note(plan: Plan, note: str) -> None:
     """What a run says before it trains, on standard error."""
     if plan.arguments.process_index == 0:
-        click.echo(f"{plan.data.path}: {note}", err=True)
+        click.echo(note, err=True)
 
 
 def show_run(run: Run, plan: Plan) -> None:
@@ -45,15 +46,12 @@ def show_run(run: Run, plan: Plan) -> None:
     if plan.arguments.process_index:
         return
     record, results = run.record, run.record.results
-    manifest, (first, last) = plan.data.manifest, record.method["variants"]
-    rows = f"{manifest.source_rows * (last - first + 1):,} rows an epoch"
     if run.existed:
         _line("run", f"{run.path} is there already, finished with these settings; nothing was done")
     else:
         _line("run", str(run.path))
     _line("method", f"{record.method['name']}: {plan.method.summary}")
-    _line("data", f"{plan.data.path}, {manifest.source_rows:,} rows, {described(record.method['variants'])}: {rows}")
-    _line("hash", f"{manifest.logical_hash} ({run.checked})")
+    _show_data(run, plan)
     model, seed = record.model, record.training["seed"]
     _line("model", f"{model['name']}, {model['parameters']:,} parameters, at most {model['max_length']} tokens")
     _line("training", f"{results['steps']:,} steps, {results['epochs']:g} epochs, seed {seed}, {record.device}")
@@ -68,6 +66,15 @@ def show_run(run: Run, plan: Plan) -> None:
     if record.model["randomly_initialised"]:
         _line("note", NOTE)
     _line("next", f"xlt-train evaluate {shlex.quote(str(run.path))} --test-dir DIR")
+
+
+def _show_data(run: Run, plan: Plan) -> None:
+    method = run.record.method
+    for part, variants, ends, checked in zip(plan.data.parts, plan.variants, method["variants"], run.checked):
+        manifest, what = part.manifest, described(method | {"variants": [ends]})
+        rows = f"{manifest.source_rows * len(variants):,} {'pairs' if method['paired'] else 'rows'} an epoch"
+        _line("data", f"{part.path}, {manifest.source_rows:,} rows, {what}: {rows}")
+        _line("hash", f"{manifest.logical_hash} ({checked})")
 
 
 def show_evaluation(done: Evaluated) -> None:
@@ -86,7 +93,8 @@ def show_evaluation(done: Evaluated) -> None:
         click.echo(f"no labels in {', '.join(bare)}: predictions without accuracy", err=True)
     if found.note:
         _line("note", found.note)
-    _line("data", f"{run['data']['source']['name']}, hash {run['data']['logical_hash']}")
+    for data in run["data"]:
+        _line("data", f"{data['source']['name']}, hash {data['logical_hash']}")
     _line("seed", str(run["seed"]))
     _line("written", f"{done.path}: accuracy.json, accuracy.md, predictions.parquet")
 

@@ -12,6 +12,8 @@ from xlt_train.data.rows import MappedRows
 from xlt_train.data.verify import Checked, check_files
 from xlt_train.errors import DatasetError
 
+_LOOKED_AT = 32  # rows that are looked at for originals
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSet:
@@ -54,6 +56,8 @@ class TrainingSet:
         """Map files that were checked: what they hold must be what the manifest says."""
         paths = [folder / entry.path for entry in manifest.files if entry.rows is not None]
         rows = MappedRows(paths, manifest.text_columns, manifest.tokens.columns if manifest.tokens else ())
+        if len(rows) == manifest.source_rows * manifest.m:
+            raise _without_originals(folder, f"{len(rows):,} rows, {manifest.m} of each source row")
         if rows.label_names != manifest.label_names or len(rows) != manifest.rows:
             raise DatasetError(
                 f"opening {folder}",
@@ -87,6 +91,17 @@ class TrainingSet:
         labels: list[int] = self._checked(rows, self.rows.take(rows, ROW_COLUMNS))["label"]
         return self.rows.take_ids(rows), labels
 
+    def check_originals(self) -> None:
+        """Look at some rows, evenly spread, that should be originals. Raises DatasetError where one is not."""
+        addresses = np.unique(np.linspace(0, self.manifest.source_rows - 1, _LOOKED_AT).astype(np.int64)) * (
+            self.manifest.m + 1
+        )
+        rows: list[int] = addresses.tolist()
+        found = self.rows.take(rows, ("source_id", "variant"))
+        for row, source_id, variant in zip(rows, found["source_id"], found["variant"]):
+            if (source_id, variant) != (row // (self.manifest.m + 1), 0):
+                raise _without_originals(self.path, f"variant {variant} of source row {source_id:,} in row {row:,}")
+
     def _checked(self, rows: Sequence[int], found: dict[str, list[Any]]) -> dict[str, list[Any]]:
         m = self.manifest.m
         for row, source_id, variant, label in zip(rows, found["source_id"], found["variant"], found["label"]):
@@ -104,3 +119,12 @@ class TrainingSet:
         m, count = self.manifest.m, min(limit, self.manifest.source_rows)
         found = self.rows.take(range(0, count * (m + 1), m + 1))
         return {name: found[name] for name in self.manifest.text_columns}
+
+
+def _without_originals(folder: Path, found: str) -> DatasetError:
+    return DatasetError(
+        f"looking for the originals in {folder}",
+        found=found,
+        expected="each original (variant 0) in front of its variants",
+        remedy="Build the dataset again with xlt-augment build SOURCE, which keeps the originals",
+    )

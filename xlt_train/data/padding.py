@@ -1,9 +1,11 @@
 """Items of different lengths to one batch, padded to its longest."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+from xlt_train.data.view import Pair, Row
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,9 +26,19 @@ class Padding:
         }
         self.left, self.multiple_of = tokenizer.padding_side == "left", multiple_of or 1
 
-    def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, "Tensor"]:
+    def __call__(self, items: Sequence[Row | Pair]) -> dict[str, "Tensor"]:
         """Items with sequences under the names of `fills` (lists or arrays of equal length), and numbers under others -> int64
-        tensors [items, longest] and [items]."""
+        tensors [items, longest] and [items].
+
+        Of B pairs: the B originals, then their B variants, all padded alike, [2B, longest]; `labels` [B], other numbers [2B].
+        """
+        if not isinstance(items[0], tuple):
+            return self._padded(cast(Sequence[Row], items))
+        originals, variants = zip(*items)
+        found = self._padded([*originals, *variants])
+        return found | {"labels": found["labels"][: len(items)]}
+
+    def _padded(self, items: Sequence[Row]) -> dict[str, "Tensor"]:
         import torch
 
         sizes = [len(item["input_ids"]) for item in items]

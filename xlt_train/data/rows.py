@@ -52,15 +52,14 @@ class MappedRows:
         places = self._places(rows)
         return [[self._tokens[p][c][k] for p, k in places] for c in range(len(self.token_names))]
 
-    def lengths(self) -> np.ndarray:
-        """How long each row is, [rows] int32: tokens of its token columns together, or where there are none bytes of its texts.
-
-        Only the offsets of the columns are read.
+    def lengths(self, *, in_bytes: bool = False) -> np.ndarray:
+        """How long each row is, [rows] int32: tokens of its token columns together; where there are none, or with `in_bytes`,
+        bytes of its texts. Only the offsets of the columns are read.
         """
         texts = [name for name in self.names if name not in _NEEDED]
         found = np.empty(len(self), np.int32)
         for start, stop, columns, tokens in zip(self._starts, self._starts[1:], self._columns, self._tokens):
-            lists = tokens or [Lists.of(columns[name], name) for name in texts]
+            lists = (not in_bytes and tokens) or [Lists.of(columns[name], name) for name in texts]
             found[start:stop] = sum(one.lengths() for one in lists)
         return found
 

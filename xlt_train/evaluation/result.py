@@ -13,7 +13,8 @@ from xlt_train.models.nano import NOTE
 from xlt_train.runs.card import accuracy_table
 from xlt_train.runs.record import RunRecord, described, software_versions
 
-EVALUATION_FORMAT = "xlt-evaluation/1"
+EVALUATION_FORMAT = "xlt-evaluation/2"
+_READ = (EVALUATION_FORMAT, "xlt-evaluation/1")  # the first differs in `run` alone, which is not read
 RESULT_NAME = "accuracy.json"
 
 
@@ -71,9 +72,9 @@ class Evaluation:
         run, rows = self.run, "" if self.rows is None else f", rows {self.rows[0]}:{self.rows[1]}"
         facts = {
             "method": run["method"]["name"],
-            "rows": described(run["method"]["variants"]),
+            "rows": described(run["method"]),
             "model": run["model"]["name"],
-            "dataset": f"{run['data']['source']['name']}, logical hash {run['data']['logical_hash']}",
+            "dataset": " and ".join(f"{data['source']['name']}, logical hash {data['logical_hash']}" for data in run["data"]),
             "seed": run["seed"],
             "weights": ", ".join(f"{name} sha256 {sha256}" for name, sha256 in run["weights"].items()) or "a checkpoint",
             "made with": ", ".join(f"{name} {value}" for name, value in self.versions.items()) + f", on {self.device}",
@@ -128,7 +129,7 @@ def evaluation_of(
 
 def check_result(body: dict[str, Any]) -> dict[str, Any]:
     """The content of an `accuracy.json`. Raises KeyError or ValueError when it is none."""
-    if body["format"] != EVALUATION_FORMAT or not all({"language", "rows", "accuracy"} <= e.keys() for e in body["languages"]):
+    if body["format"] not in _READ or not all({"language", "rows", "accuracy"} <= e.keys() for e in body["languages"]):
         raise ValueError(body["format"])
     return {key: body[key] for key in ("split", "rows", "languages", "average")}
 

@@ -6,13 +6,15 @@ from typing import Any
 from xlt_train.models.nano import NOTE
 from xlt_train.runs.record import CHECKPOINT, RunRecord, described
 
+_NO_SETTINGS = ("name", "paired", "variants")  # keys of a record's method that are none
+
 
 def model_card(record: RunRecord, evaluations: Mapping[str, Mapping[str, Any]] = {}) -> str:
     """The card, in Markdown with a YAML head; `evaluations`: results by name (docs/format.md)."""
-    model, data = record.model, record.data
+    model, sources = record.model, " and ".join(data["source"]["name"] for data in record.data)
     lines = [
         *_head(record),
-        f"# {record.method['name']} on {_plain(data['source']['name'])}",
+        f"# {record.method['name']} on {_plain(sources)}",
         "",
         *([f"> **{NOTE[0].upper()}{NOTE[1:]}.**", ""] if model["randomly_initialised"] else []),
         f"A classifier for {', '.join(model['labels'])}, fine-tuned with XLT by the method `{record.method['name']}`. "
@@ -46,18 +48,30 @@ def _head(record: RunRecord) -> list[str]:
 
 
 def _facts(record: RunRecord) -> list[tuple[str, str]]:
-    data, training = record.data, record.training
-    synonyms = data["synonyms"]
+    many, model = len(record.data) > 1, record.model
     return [
-        ("method", f"`{record.method['name']}`, on {described(record.method['variants'])}"),
-        ("dataset", f"{data['source']['name']}, {data['source']['rows']:,} rows, logical hash `{data['logical_hash']}`"),
-        ("recipe", ", ".join(f"{key}={data['recipe'][key]}" for key in ("method", "p", "m", "seed", "words", "case"))),
-        *([("synonym set", f"{synonyms['name']}, sha256 `{synonyms['sha256']}`")] if synonyms else []),
-        ("model", f"{record.model['name']}" + (f", revision {record.model['revision']}" if record.model["revision"] else "")),
-        ("texts", f"{', '.join(record.text_columns)}, at most {record.model['max_length']} tokens"),
-        ("training", ", ".join(f"{key}={value}" for key, value in training.items())),
+        ("method", f"`{record.method['name']}`, on {described(record.method)}"),
+        ("settings", _listed({name: value for name, value in record.method.items() if name not in _NO_SETTINGS})),
+        *(fact for k, data in enumerate(record.data, 1) for fact in _of_set(data, f" {k}" if many else "")),
+        ("model", f"{model['name']}" + (f", revision {model['revision']}" if model["revision"] else "")),
+        ("texts", f"{', '.join(record.text_columns)}, at most {model['max_length']} tokens"),
+        ("training", _listed(record.training)),
         ("made with", ", ".join(f"{key} {value}" for key, value in record.versions.items()) + f", on {record.device}"),
     ]
+
+
+def _of_set(data: Mapping[str, Any], number: str) -> list[tuple[str, str]]:
+    """What is said of one training set; `number`: which of several."""
+    source, synonyms = data["source"], data["synonyms"]
+    return [
+        (f"dataset{number}", f"{source['name']}, {source['rows']:,} rows, logical hash `{data['logical_hash']}`"),
+        (f"recipe{number}", _listed({key: data["recipe"][key] for key in ("method", "p", "m", "seed", "words", "case")})),
+        *([(f"synonym set{number}", f"{synonyms['name']}, sha256 `{synonyms['sha256']}`")] if synonyms else []),
+    ]
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())
 
 
 def _numbers(record: RunRecord, evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:

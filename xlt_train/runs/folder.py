@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from xlt_train.errors import RunError
 from xlt_train.files import pretty_json, write_whole
+from xlt_train.runs.checkpoint import check_unchanged
 from xlt_train.runs.record import FINISHED, RECORD_NAME, RunRecord
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -134,7 +135,7 @@ def _writing(folder: Path) -> Iterator[None]:
 def place_best(checkpoint: Path) -> None:
     """Let a checkpoint name the best one where it lies now: the Trainer keeps its path, and forgets it once it was moved.
 
-    Raises RunError when the best one is gone.
+    Raises RunError when the best one is gone, or was changed.
     """
     path = checkpoint / _STATE
     state = json.loads(path.read_bytes())
@@ -148,6 +149,7 @@ def place_best(checkpoint: Path) -> None:
             expected="the best checkpoint so far, which may be the one to choose in the end",
             remedy="Copy it back, or train again in another --output_dir",
         )
+    check_unchanged(best)
     write_whole(path, pretty_json(state | {"best_model_checkpoint": str(best)}))
 
 

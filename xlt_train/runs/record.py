@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any
 from xlt_train.errors import RunError
 from xlt_train.files import pretty_json, sha256_file, write_whole
 
-RUN_FORMAT = "xlt-run/1"
+RUN_FORMAT = "xlt-run/2"
+_FIRST_FORMAT = "xlt-run/1"  # of one training set, and no pairs
 RECORD_NAME = "xlt-run.json"
 _MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model", ".jinja")
 _NOT_THE_MODEL = (RECORD_NAME, "trainer_state.json")
@@ -32,8 +33,8 @@ class RunRecord:
 
     format: str = RUN_FORMAT
     status: str
-    method: dict[str, Any]  # name, variants, and the method's settings
-    data: dict[str, Any]  # Manifest.provenance
+    method: dict[str, Any]  # name, paired, variants (first and last for each training set), and the method's settings
+    data: list[dict[str, Any]]  # Manifest.provenance of each training set
     text_columns: list[str]
     model: dict[str, Any]  # name, revision, randomly_initialised, parameters, labels, max_length
     dev: dict[str, Any] | None  # file, sha256, rows
@@ -61,7 +62,7 @@ class RunRecord:
         """The record of a run folder or checkpoint. Raises RunError where there is none."""
         path = folder / RECORD_NAME
         try:
-            record = cls(**json.loads(path.read_bytes()))
+            record = cls(**_in_this_format(json.loads(path.read_bytes())))
             intact = record._has_shape()
         except OSError as error:
             raise RunError(
@@ -81,8 +82,9 @@ class RunRecord:
     def _has_shape(self) -> bool:
         """Whether what others rely on is there."""
         return (
-            {"name", "variants"} <= self.method.keys()
-            and {"logical_hash", "manifest_sha256", "recipe", "source", "synonyms"} <= self.data.keys()
+            {"name", "paired", "variants"} <= self.method.keys()
+            and len(self.data) == len(self.method["variants"]) > 0
+            and all({"logical_hash", "manifest_sha256", "recipe", "source", "synonyms"} <= data.keys() for data in self.data)
             and {"name", "labels", "max_length"} <= self.model.keys()
             and (self.status == STARTED or {"randomly_initialised", "revision"} <= self.model.keys())
             and "seed" in self.training
@@ -100,17 +102,36 @@ class RunRecord:
         model = {f"model.{key}": self.model[key] for key in ("name", "labels", "max_length")}
         training = {key: value for key, value in self.training.items() if key not in FREE}
         method = {f"method.{key}": value for key, value in self.method.items()}
-        return {"dataset": self.data["logical_hash"], "dev": self.dev} | method | model | training
+        return {"dataset": [data["logical_hash"] for data in self.data], "dev": self.dev} | method | model | training
 
 
 def _no_record(path: Path) -> RunError:
     return RunError(f"reading {path}", found="no record of a run", expected="what xlt-train fit wrote", remedy="Train again")
 
 
-def described(variants: Sequence[int]) -> str:
-    """First and last variant of each row, in words."""
-    first, last = variants
+def _in_this_format(body: dict[str, Any]) -> dict[str, Any]:
+    """A record as it is written today. Raises what a body of no such shape raises."""
+    if body.get("format") != _FIRST_FORMAT:
+        return body
+    method = body["method"] | {"paired": False, "variants": [body["method"]["variants"]]}
+    results = body.get("results", {})
+    if "tokens_from" in results:
+        results = results | {"tokens_from": [results["tokens_from"]]}
+    return body | {"format": RUN_FORMAT, "method": method, "data": [body["data"]], "results": results}
+
+
+def described(method: Mapping[str, Any]) -> str:
+    """What an epoch of a record's method goes through, in words."""
+    found = [_described(*ends, paired=method["paired"]) for ends in method["variants"]]
+    if len(set(found)) == 1:
+        return found[0]
+    return "; ".join(f"of set {k}: {what}" for k, what in enumerate(found, 1))
+
+
+def _described(first: int, last: int, *, paired: bool) -> str:
     many = "variant 1" if last == 1 else f"variants 1 to {last}"
+    if paired:
+        return f"pairs of each original with {many}"
     return "the originals" if last == 0 else many if first else f"the originals and {many}"
 
 
@@ -133,8 +154,8 @@ def sealed(record: RunRecord, folder: Path) -> RunRecord:
     return replace(record, weights=weights, files={name: hashes[name] for name in hashes if name not in weights})
 
 
-def check_sealed(record: RunRecord, folder: Path) -> None:
-    """Raises RunError when a model's files are not those that its record was written for."""
+def check_sealed(record: RunRecord, folder: Path, remedy: str = "Fetch the run again, or train it again") -> None:
+    """Raises RunError, with that remedy, when a model's files are not those that its record was written for."""
     for name, sha256 in (record.weights | record.files).items():
         path = folder / name
         found = sha256_file(path) if path.is_file() else "no such file"
@@ -143,5 +164,5 @@ def check_sealed(record: RunRecord, folder: Path) -> None:
                 f"checking the {'weights' if name in record.weights else 'model file'} {path}",
                 found=found[:12],
                 expected=f"sha256 {sha256[:12]}, as the run's record says",
-                remedy="Fetch the run again, or train it again",
+                remedy=remedy,
             )

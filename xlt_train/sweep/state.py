@@ -50,7 +50,13 @@ def finished_record(folder: Path, point: Point) -> RunRecord | None:
     except RunError:
         return None
     dev = None if record.dev is None else record.dev["sha256"]
-    found = (record.method["name"], record.model["name"], record.training["seed"], _hashes(record), dev)
+    found = (
+        record.method["name"],
+        record.model["name"],
+        record.training["seed"],
+        tuple(data["logical_hash"] for data in record.data),
+        dev,
+    )
     expected = (point.options["method"], point.options["model"], point.seed, point.hashes, point.dev_sha256)
     return record if record.status == FINISHED and found == expected else None
 
@@ -58,11 +64,6 @@ def finished_record(folder: Path, point: Point) -> RunRecord | None:
 def test_files(tests: Tests) -> dict[str, str]:
     """Language -> sha256 of its test file. Raises ExamplesError where there are none."""
     return {language: sha256_file(path) for language, path in language_files(tests.folder, tests.split).items()}
-
-
-def _hashes(record: RunRecord) -> tuple[str, ...]:
-    data: Any = record.data
-    return tuple(part["logical_hash"] for part in (data if isinstance(data, list) else [data]))
 
 
 def _result(folder: Path, record: RunRecord, tests: Tests, files: Mapping[str, str]) -> dict[str, Any] | None:

@@ -2,16 +2,18 @@
 
 import os
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xlt_train.data.dataset import TrainingSet
 from xlt_train.data.examples import Examples, Layout, read_examples
+from xlt_train.data.sets import TrainingSets
 from xlt_train.errors import ExamplesError, UsageError
 from xlt_train.files import sha256_json
 from xlt_train.methods.base import Choice, Method
 from xlt_train.methods.registry import method_named
+from xlt_train.methods.settings import split_settings
 from xlt_train.runs.record import STARTED, RunRecord, software_versions
 from xlt_train.training.arguments import chosen_arguments, kept_arguments, training_arguments
 
@@ -27,9 +29,9 @@ class DevFile:
     rows: tuple[int, int] | None
     columns_of: dict[str, Any]
 
-    def read(self, data: TrainingSet) -> Examples:
+    def read(self, data: TrainingSets) -> Examples:
         """Its rows. Raises ExamplesError for labels that are missing or not the training set's, UsageError as `Layout.of`."""
-        layout = Layout.of(data.manifest.text_columns, **self.columns_of)
+        layout = Layout.of(data.text_columns, **self.columns_of)
         examples = read_examples(self.path, layout).part(self.rows)
         if examples.label_ids({name: k for k, name in enumerate(data.label_names)}) is None:
             raise ExamplesError(
@@ -43,11 +45,14 @@ class DevFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that a run is made of, checked, before a model is loaded. `record` lacks what only the model knows."""
+    """All that a run is made of, checked, before a model is loaded. `record` lacks what only the model knows.
 
-    data: TrainingSet
+    `variants`: those that an epoch goes through, for each training set.
+    """
+
+    data: TrainingSets
     method: Method
-    variants: tuple[int, ...]
+    variants: tuple[tuple[int, ...], ...]
     model: str
     max_length: int
     dev: Examples | None
@@ -61,7 +66,7 @@ class Plan:
 
 
 def plan_fit(
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     *,
     method: str,
     model: str,
@@ -69,22 +74,27 @@ def plan_fit(
     dev: DevFile | None,
     max_length: int,
     rehash: bool,
+    settings: dict[str, Any],
     training: dict[str, Any],
 ) -> Plan:
-    """Open and check everything that `fit` needs but the model. Raises XltError."""
+    """Open and check everything that `fit` needs but the model. Raises XltError.
+
+    `data`: one dataset folder or several; `settings`: the method's own; `training`: those of TrainingArguments.
+    """
     kind = method_named(method)
-    found = TrainingSet.open(data, rehash=rehash)
-    variants = kind().variants(found.manifest, choice)
+    chosen = _configured(kind, settings, max_length)
+    found = TrainingSets.open([data] if isinstance(data, str | Path) else list(data), rehash=rehash)
+    variants = _variants(chosen, found, choice)
     examples = None if dev is None else dev.read(found)
     given = chosen_arguments(training, method=kind, model=model, has_dev=dev is not None)
     arguments = training_arguments(given)
-    _check_processes(arguments)
-    chosen = kind(label_smoothing=arguments.label_smoothing_factor)
+    _check_processes(arguments, kind)
+    chosen = replace(chosen, label_smoothing=arguments.label_smoothing_factor)
     record = RunRecord(
         status=STARTED,
-        method={"name": chosen.name, "variants": [variants[0], variants[-1]], **asdict(chosen)},
-        data=found.manifest.provenance(),
-        text_columns=list(found.manifest.text_columns),
+        method=about_method(chosen, variants),
+        data=[part.manifest.provenance() for part in found.parts],
+        text_columns=list(found.text_columns),
         model={"name": model, "labels": list(found.label_names), "max_length": max_length},
         dev=None if examples is None or dev is None else _about(examples, dev),
         training=kept_arguments(arguments, given) | _grouping(arguments, found),
@@ -92,16 +102,59 @@ def plan_fit(
         device=_device(arguments),
     )
     if "output_dir" not in training:
-        settings = sha256_json(record.settings())[:8]
-        named = f"{method}-{Path(model).name}-{found.manifest.source['name']}"
-        arguments.output_dir = f"{re.sub('[^A-Za-z0-9._-]+', '-', named)[:80]}-{settings}"
+        arguments.output_dir = _folder_name(record)
     return Plan(
         data=found, method=chosen, variants=variants, model=model, max_length=max_length,
         dev=examples, arguments=arguments, record=record,
     )  # fmt: skip
 
 
-def _check_processes(arguments: "TrainingArguments") -> None:
+def _configured(kind: type[Method], settings: dict[str, Any], max_length: int) -> Method:
+    """The method with its settings; one that has a field `max_length` (T of annex C of the design) gets that too.
+
+    Raises UsageError for a setting that it has not, and as the method itself for a value that it cannot be made with.
+    """
+    own, unknown = split_settings(kind, settings)
+    if unknown:
+        raise UsageError(
+            f"setting up the method {kind.name}",
+            found=f"{next(iter(unknown))}, which is no setting",
+            expected="names of its settings",
+            remedy="See xlt-train fit --help",
+        )
+    length = {"max_length": max_length} if "max_length" in {one.name for one in fields(kind)} else {}
+    return kind(**length, **own)
+
+
+def about_method(method: Method, variants: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """What a record says of a method: name, whether of pairs, the first and last variant for each set, and its settings."""
+    settings = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(method).items()}
+    ends = [[of_set[0], of_set[-1]] for of_set in variants]
+    return {"name": method.name, "paired": method.paired, "variants": ends, **settings}
+
+
+def _variants(method: Method, data: TrainingSets, choice: Choice) -> tuple[tuple[int, ...], ...]:
+    """The variants for each set. Raises DatasetError for a paired method where there are no originals."""
+    found = tuple(method.variants(part.manifest, choice) for part in data.parts)
+    for part in data.parts if method.paired else ():
+        part.check_originals()
+    return found
+
+
+def _folder_name(record: RunRecord) -> str:
+    sources = "-".join(data["source"]["name"] for data in record.data)
+    named = f"{record.method['name']}-{Path(record.model['name']).name}-{sources}"
+    return f"{re.sub('[^A-Za-z0-9._-]+', '-', named)[:80]}-{sha256_json(record.settings())[:8]}"
+
+
+def _check_processes(arguments: "TrainingArguments", kind: type[Method]) -> None:
+    if arguments.n_gpu > 1 and not kind.plain:  # DataParallel would cut a batch, and hide the model's layers
+        raise UsageError(
+            f"starting {kind.name} on {arguments.n_gpu} GPUs",
+            found="one process for all of them",
+            expected="one process a GPU",
+            remedy=f"Start with torchrun --nproc_per_node {arguments.n_gpu} -m xlt_train fit, or set CUDA_VISIBLE_DEVICES=0",
+        )
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes > 1 and arguments.world_size == 1:
         raise UsageError(
@@ -118,11 +171,11 @@ def _about(found: Examples, dev: DevFile) -> dict[str, Any]:
     return {"file": found.path.name, "sha256": found.sha256, "rows": rows, "columns": columns}
 
 
-def _grouping(arguments: "TrainingArguments", found: TrainingSet) -> dict[str, Any]:
+def _grouping(arguments: "TrainingArguments", found: TrainingSets) -> dict[str, Any]:
     """What the order of rows depends on besides the seed, where they are grouped by length."""
     if arguments.train_sampling_strategy != "group_by_length":
         return {}
-    tokens = found.manifest.tokens
+    tokens = found.tokens
     return {"lengths_in": "bytes" if tokens is None else f"tokens of {tokens.name}, sha256 {tokens.sha256}"}
 
 

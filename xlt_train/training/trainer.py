@@ -15,9 +15,9 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
 from xlt_train.errors import RunError
 from xlt_train.files import write_whole
-from xlt_train.methods.base import Method
+from xlt_train.methods.base import Batch, Method
 from xlt_train.runs.card import model_card
-from xlt_train.runs.folder import RESUME
+from xlt_train.runs.folder import RESUME, complete_checkpoints
 from xlt_train.runs.record import CHECKPOINT, RunRecord, sealed
 from xlt_train.training.sampler import LengthGrouped
 
@@ -30,11 +30,14 @@ class RobustTrainer(Trainer):
     Every checkpoint carries a model card and, written last, the run's record, without which it does not count.
     """
 
+    loss_is_scaled_for_ga = False  # the loss is a mean over the batch: the Trainer divides by accumulation
+
     def __init__(self, *, method: Method, record: RunRecord, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.method, self.record = method, record
+        self.special_ids = tuple(getattr(self.processing_class, "all_special_ids", ()))
         self.label_smoother = None  # smoothing belongs to the method; evaluation is without
-        self.model_accepts_loss_kwargs = False  # the loss is a mean over the batch: the Trainer divides by accumulation
+        self.model_accepts_loss_kwargs = False
         self._terms: dict[str, torch.Tensor] = {}
         self._batches = 0
 
@@ -45,11 +48,34 @@ class RobustTrainer(Trainer):
         if return_outputs or not model.training:
             found: torch.Tensor | tuple[torch.Tensor, Any] = super().compute_loss(model, inputs, return_outputs)
             return found
-        loss = self.method.loss(model, inputs)
+        inputs = dict(inputs)
+        batch = Batch(
+            labels=inputs.pop("labels"),
+            rows=inputs.pop("rows"),
+            inputs=inputs,
+            epoch=int(self.state.epoch or 0),
+            seed=self.args.seed,
+            special_ids=self.special_ids,
+        )
+        loss = self.method.loss(model, batch)
+        if not torch.isfinite(loss.total):  # the Trainer looks at every loss too, so nothing waits for this
+            raise self._diverged({"loss": loss.total} | loss.terms)
         for name, value in loss.terms.items():
             self._terms[name] = self._terms.get(name, torch.zeros((), device=value.device)) + value.detach()
         self._batches += 1
         return loss.total
+
+    def _diverged(self, terms: dict[str, torch.Tensor]) -> RunError:
+        step = self.state.global_step
+        kept = complete_checkpoints(Path(str(self.args.output_dir)))
+        return RunError(
+            f"training step {step + 1:,}",
+            found=", ".join(f"{name} {value.item():g}" for name, value in terms.items()),
+            expected="a finite loss",
+            remedy="Lower --learning_rate"
+            + (", or --alpha, whose push has no bound" if "ept" in terms else "")
+            + (f"; {kept[-1].name} is the last checkpoint before it" if kept else ""),
+        )
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         """As the Trainer, but with grouping by length that reads no row for its length."""
@@ -75,19 +101,33 @@ class RobustTrainer(Trainer):
             self._load_best_model()
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """As the Trainer, with the mean of each term since the last time."""
+        """As the Trainer, with the mean of each term since the last time, over all processes."""
         if "loss" in logs and self._batches:
-            logs |= {name: (total / self._batches).item() for name, total in self._terms.items()}
+            means = {name: total / self._batches for name, total in self._terms.items()}
+            logs |= {name: float(self.accelerator.reduce(mean, "mean")) for name, mean in means.items()}
             self._terms, self._batches = {}, 0
         super().log(logs, start_time)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))
+        self._check_finite()
         with saving(folder):
             super()._save(output_dir, state_dict)
             (folder / _PICKLED).unlink(missing_ok=True)
             for path in folder.glob("*.safetensors"):  # written for the owner alone, while teams share runs
                 path.chmod((folder / "config.json").stat().st_mode)
+
+    def _check_finite(self) -> None:
+        """Raises RunError for weights that must not take the place of a good checkpoint."""
+        model = self.accelerator.unwrap_model(self.model)
+        bad = next((name for name, value in model.named_parameters() if not torch.isfinite(value).all()), None)
+        if bad is not None:
+            raise RunError(
+                f"saving the weights of step {self.state.global_step:,}",
+                found=f"numbers in {bad} that are not finite",
+                expected="finite weights",
+                remedy="Lower --learning_rate; earlier checkpoints are as they were",
+            )
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         # The Trainer would remove older checkpoints before this one has its record.

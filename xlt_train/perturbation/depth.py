@@ -1,0 +1,90 @@
+"""Adding a perturbation at a chosen depth of an encoder, by a hook that is gone afterwards."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.nn import Module
+
+from xlt_train.errors import ModelError, UsageError
+from xlt_train.perturbation.anatomy import Anatomy, bare
+
+WORDS, EMBEDDINGS, FINAL = "word-embeddings", "embeddings", "final"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in a model whose states [B, T, `dimensions`] may be changed: what comes out of `module`, or `before` it in."""
+
+    module: Module
+    dimensions: int
+    before: bool = False
+
+    @classmethod
+    def of(cls, model: Module, depth: str) -> "Site":
+        """`word-embeddings`, `embeddings` (their layer's output), `K` (input of layer K, counted from 1) or `final` (last
+        hidden states). Raises UsageError for another depth or a layer that is not there, ModelError as `Anatomy.of`.
+        """
+        check_depth(depth)
+        words = bare(model).get_input_embeddings()
+        size = int(words.weight.shape[-1])  # type: ignore[index]
+        if depth == WORDS:
+            return cls(words, size)
+        parts = Anatomy.of(model)
+        if depth == EMBEDDINGS:
+            return cls(parts.embeddings, size)
+        if depth == FINAL:
+            return cls(parts.stack, parts.hidden_size)
+        return cls(parts.layer(int(depth), "choosing where to perturb"), parts.hidden_size, before=True)
+
+
+def check_depth(depth: str) -> None:
+    """Raises UsageError for a depth of no known form."""
+    if depth not in (WORDS, EMBEDDINGS, FINAL) and not (depth.isascii() and depth.isdigit()):
+        raise UsageError(
+            "choosing where to perturb",
+            found=repr(depth),
+            expected=f"{WORDS}, {EMBEDDINGS}, {FINAL}, or the number of a layer whose input it is",
+            remedy="Choose another --depth",
+        )
+
+
+@contextmanager
+def adding(site: Site, delta: Tensor) -> Iterator[None]:
+    """Add `delta` [B, T, D] to the states at `site` in every forward pass inside; the model is as before afterwards."""
+
+    def shifted(states: Tensor) -> Tensor:
+        if states.shape != delta.shape:
+            raise ModelError(
+                f"perturbing {type(site.module).__name__}",
+                found=f"states of shape {list(states.shape)}",
+                expected=f"{list(delta.shape)}: rows, tokens, dimensions",
+                remedy="Choose another --depth",
+            )
+        return states + delta.to(states.dtype)
+
+    def into(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if args:
+            return (shifted(args[0]), *args[1:]), kwargs
+        return args, kwargs | {"hidden_states": shifted(kwargs["hidden_states"])}
+
+    def out(module: Module, args: Any, output: Any) -> Any:
+        return _with_states(output, shifted)
+
+    module = site.module
+    handle = module.register_forward_pre_hook(into, with_kwargs=True) if site.before else module.register_forward_hook(out)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _with_states(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A module's output with other hidden states: a tensor, a tuple that begins with it, or a ModelOutput."""
+    if isinstance(output, Tensor):
+        return change(output)
+    if isinstance(output, tuple):
+        return (change(output[0]), *output[1:])
+    return type(output)(**{**output, "last_hidden_state": change(output.last_hidden_state)})
