@@ -10,7 +10,7 @@ from xlt_train.cli.extra import need_extra
 from xlt_train.cli.fit import fit
 from xlt_train.cli.options import Help, Names, Rows
 from xlt_train.errors import UsageError
-from xlt_train.sweep.command import Spelling, Tests
+from xlt_train.sweep.command import JudgedOn, Spelling
 from xlt_train.sweep.presets import preset, preset_names, preset_text
 from xlt_train.sweep.spec import Sweep, parse_set, read_sweep
 
@@ -70,7 +70,7 @@ def sweep(sweeps: tuple[str, ...], listing: bool, show: str | None, as_json: boo
         raise click.UsageError("Name a TOML file or a preset, and --out DIR." if not sweeps else "Missing option '--out'.")
     if options["test_dir"] is None and (options["rows"] is not None or options["split"] != "test"):
         raise click.UsageError("--split and --rows say how to take the test files; name them with --test-dir.")
-    tests = None if options["test_dir"] is None else Tests(options["test_dir"], options["split"], options["rows"])
+    tests = None if options["test_dir"] is None else JudgedOn(options["test_dir"], options["split"], options["rows"])
     plan = plan_sweep(
         _sweeps(sweeps, options["data"], options["dev"], options["changes"]),
         out=options["out"],

@@ -15,7 +15,7 @@ class Spelling(NamedTuple):
     kind: Literal["flag", "repeated", "commas", "range", "one"] = "one"
 
 
-class Tests(NamedTuple):
+class JudgedOn(NamedTuple):
     """The test files that runs are judged on, as `xlt-train evaluate` takes them."""
 
     folder: str
@@ -31,7 +31,7 @@ def fit_words(point: Point, spellings: Mapping[str, Spelling], folder: Path) -> 
     return [*words, "--output_dir", str(folder), "--resume_from_checkpoint", "true"]
 
 
-def evaluate_words(folder: Path, tests: Tests) -> list[str]:
+def evaluate_words(folder: Path, tests: JudgedOn) -> list[str]:
     """`evaluate` of the run in `folder`."""
     rows = [] if tests.rows is None else ["--rows", f"{tests.rows[0]}:{tests.rows[1]}"]
     return ["evaluate", str(folder), "--test-dir", tests.folder, "--split", tests.split, *rows]

@@ -12,10 +12,10 @@ from xlt_train.errors import RunError
 from xlt_train.sweep.check import check_points
 from xlt_train.sweep.child import run_logged
 from xlt_train.sweep.choice import Chosen, Scored, choose
-from xlt_train.sweep.command import Spelling, Tests, evaluate_words, fit_words
+from xlt_train.sweep.command import JudgedOn, Spelling, evaluate_words, fit_words
 from xlt_train.sweep.points import Contents, Point, points
 from xlt_train.sweep.spec import Published, Sweep
-from xlt_train.sweep.state import State, state_of, test_files
+from xlt_train.sweep.state import State, language_hashes, state_of
 from xlt_train.sweep.table import table_rows, write_table
 
 _LOCK = ".xlt-sweep.lock"
@@ -29,7 +29,7 @@ class SweepPlan:
     points: tuple[Point, ...]
     out: Path
     spellings: Mapping[str, Spelling]
-    tests: Tests | None
+    tests: JudgedOn | None
     files: Mapping[str, str]  # language -> sha256 of its test file
 
     def folder(self, point: Point) -> Path:
@@ -85,7 +85,7 @@ class Swept:
 
 
 def plan_sweep(
-    sweeps: Sequence[Sweep], *, out: str | Path, spellings: Mapping[str, Spelling], tests: Tests | None = None
+    sweeps: Sequence[Sweep], *, out: str | Path, spellings: Mapping[str, Spelling], tests: JudgedOn | None = None
 ) -> SweepPlan:
     """The runs of these sweeps, and what they will be judged on. Raises XltError; nothing is written."""
     contents = Contents()
@@ -95,7 +95,7 @@ def plan_sweep(
         out=Path(out),
         spellings=spellings,
         tests=tests,
-        files={} if tests is None else test_files(tests),
+        files={} if tests is None else language_hashes(tests),
     )
 
 

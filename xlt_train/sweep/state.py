@@ -12,7 +12,7 @@ from xlt_train.evaluation.evaluate import EVALUATIONS
 from xlt_train.evaluation.result import EVALUATION_FORMAT, RESULT_NAME
 from xlt_train.files import sha256_file
 from xlt_train.runs.record import FINISHED, RunRecord
-from xlt_train.sweep.command import Tests
+from xlt_train.sweep.command import JudgedOn
 from xlt_train.sweep.points import Point
 
 Status = Literal["finished", "failed", "waiting"]
@@ -29,7 +29,7 @@ class State:
     error: str | None
 
 
-def state_of(folder: Path, point: Point, tests: Tests | None, files: Mapping[str, str], error: str | None = None) -> State:
+def state_of(folder: Path, point: Point, tests: JudgedOn | None, files: Mapping[str, str], error: str | None = None) -> State:
     """The state of the run in `folder`; `files`: language -> sha256 of the test files, `error`: of a command just run."""
     record = finished_record(folder, point)
     status: Status = "finished" if record is not None else "failed" if error is not None else "waiting"
@@ -61,12 +61,12 @@ def finished_record(folder: Path, point: Point) -> RunRecord | None:
     return record if record.status == FINISHED and found == expected else None
 
 
-def test_files(tests: Tests) -> dict[str, str]:
+def language_hashes(tests: JudgedOn) -> dict[str, str]:
     """Language -> sha256 of its test file. Raises ExamplesError where there are none."""
     return {language: sha256_file(path) for language, path in language_files(tests.folder, tests.split).items()}
 
 
-def _result(folder: Path, record: RunRecord, tests: Tests, files: Mapping[str, str]) -> dict[str, Any] | None:
+def _result(folder: Path, record: RunRecord, tests: JudgedOn, files: Mapping[str, str]) -> dict[str, Any] | None:
     """What `evaluate` found for these weights and files, with the columns that it takes by itself."""
     columns = {"columns": None, "text_columns": record.text_columns, "label_column": "label"}
     rows = None if tests.rows is None else list(tests.rows)
