@@ -94,8 +94,9 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     assert not _loaded_by(code, tmp_path) & (HEAVY - {"socket"})
 
 
-def test_help_of_training_loads_nothing_heavy(tmp_path: Path) -> None:
-    code = "from xlt_train.cli.main import cli\ncli.main(['fit', '--help'], standalone_mode=False)"
+@pytest.mark.parametrize("command", ["fit", "sweep"])
+def test_help_of_training_loads_nothing_heavy(tmp_path: Path, command: str) -> None:
+    code = f"from xlt_train.cli.main import cli\ncli.main(['{command}', '--help'], standalone_mode=False)"
     assert not _loaded_by(code, tmp_path) & HEAVY
 
 

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from xlt_train.sweep.points import Point
+if TYPE_CHECKING:
+    from xlt_train.sweep.points import Point
 
 
 class Spelling(NamedTuple):
@@ -23,7 +24,7 @@ class JudgedOn(NamedTuple):
     rows: tuple[int, int] | None = None
 
 
-def fit_words(point: Point, spellings: Mapping[str, Spelling], folder: Path) -> list[str]:
+def fit_words(point: "Point", spellings: Mapping[str, Spelling], folder: Path) -> list[str]:
     """`fit` with the point's settings, in `folder`, going on with what is there."""
     words = ["fit"]
     for name, value in point.options.items():
