@@ -3,6 +3,7 @@
 import itertools
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from xlt_train.runs.record import FINISHED, RunRecord
 from xlt_train.sweep.choice import Chosen, Scored, choose
 from xlt_train.sweep.command import JudgedOn, evaluate_words, fit_words
 from xlt_train.sweep.points import Contents, Point, points
+from xlt_train.sweep.run import plan_sweep
 from xlt_train.sweep.spec import Sweep, parse_set, plain, read_sweep, same
 from xlt_train.sweep.state import State
 from xlt_train.sweep.table import table_rows, write_table
@@ -179,6 +181,8 @@ def test_a_name_is_that_of_settings_and_contents(toy: Toy, tmp_path: Path) -> No
     name = planned(toy)[0].name
     assert planned(toy, FILE.replace("0.01,", "1e-2,"))[0].name == name
     assert planned(toy, dataloader_num_workers=2, logging_steps=5, rehash=True)[0].name == name  # nothing of it touches weights
+    assert planned(toy, FILE.replace("0.01", "1"))[0].name == planned(toy, FILE.replace("0.01", "1.0"))[0].name
+    assert planned(toy, warmup_steps=1)[0].name == planned(toy, warmup_steps=1.0)[0].name != name
     (tmp_path / "moved").symlink_to(toy.synonym)
     assert points(sweep_of().with_fixed({"data": str(tmp_path / "moved")}), Contents())[0].name == name
     others = [{"seed": 42}, {"learning_rate": 1e-3}, {"dev": str(toy.dev)}, {"model": "other"}]
@@ -189,6 +193,23 @@ def test_a_name_is_that_of_settings_and_contents(toy: Toy, tmp_path: Path) -> No
     default = planned(toy, FILE.replace("seed = [1, 2]", ""))[0]
     assert default.seed == 42
     assert default.name == names[0]
+
+
+def test_a_run_keeps_its_folder_in_another_grid(toy: Toy, tmp_path: Path) -> None:
+    """Two sweeps share a run, and a run that is there is found again, under the name that it has."""
+    one, two = sweep_of().with_fixed({"data": [str(toy.synonym)]}), sweep_of(FILE).changed([("epsilon", 0.01), ("seed", 1)])
+    two = replace(two.with_fixed({"data": [str(toy.synonym)]}), name="other")
+    both = plan_sweep([one, two], out=tmp_path, spellings={})
+    assert [point.sweep for point in both.points] == ["grid"] * 4 + ["other"]
+    assert both.points[4].name == both.points[0].name
+    assert len(both.distinct()) == 4
+    assert both.distinct()[0].sweep == "grid"
+    alone = plan_sweep([two], out=tmp_path, spellings={}).points[0].name
+    assert alone != both.points[0].name
+    (tmp_path / both.points[0].name).mkdir()
+    assert plan_sweep([two], out=tmp_path, spellings={}).points[0].name == alone  # an empty folder is no run
+    (tmp_path / both.points[0].name / "xlt-run.json").write_text("{}")
+    assert plan_sweep([two], out=tmp_path, spellings={}).points[0].name == both.points[0].name
 
 
 def test_other_content_of_the_development_set_is_another_run(toy: Toy, tmp_path: Path) -> None:

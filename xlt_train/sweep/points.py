@@ -31,6 +31,11 @@ class Point:
     dev_sha256: str | None
 
     @property
+    def identity(self) -> str:
+        """The hash at the end of its name."""
+        return self.name.rpartition("-")[2]
+
+    @property
     def seed(self) -> int:
         """Of the run."""
         return int(self.options["seed"])
@@ -115,5 +120,5 @@ def _readable(options: Mapping[str, Any], varied: tuple[str, ...]) -> str:
         if key == "data":
             parts.append("+".join(Path(path).name for path in options["data"]))
         elif key != "method":
-            parts.append(f"{key}{Path(options[key]).name if key == 'model' else options[key]}")
+            parts.append(f"{key}{Path(options[key]).name if key == 'model' else plain(options[key])}")
     return re.sub("[^A-Za-z0-9._+-]+", "-", "-".join(parts))[:_LONGEST_NAME].strip("-")

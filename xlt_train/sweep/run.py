@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from xlt_train.errors import RunError
+from xlt_train.runs.record import RECORD_NAME
 from xlt_train.sweep.check import check_points
 from xlt_train.sweep.child import run_logged
 from xlt_train.sweep.choice import Chosen, Scored, choose
@@ -88,15 +89,23 @@ def plan_sweep(
     sweeps: Sequence[Sweep], *, out: str | Path, spellings: Mapping[str, Spelling], tests: JudgedOn | None = None
 ) -> SweepPlan:
     """The runs of these sweeps, and what they will be judged on. Raises XltError; nothing is written."""
-    contents = Contents()
+    contents, out = Contents(), Path(out)
+    found = [point for sweep in sweeps for point in points(sweep, contents)]
     return SweepPlan(
         sweeps=tuple(sweeps),
-        points=tuple(point for sweep in sweeps for point in points(sweep, contents)),
-        out=Path(out),
+        points=tuple(_one_name_each(found, out)),
+        out=out,
         spellings=spellings,
         tests=tests,
         files={} if tests is None else language_hashes(tests),
     )
+
+
+def _one_name_each(found: Sequence[Point], out: Path) -> list[Point]:
+    """A run has one folder, whatever the grid that it stands in: the one that is there, else that of its first name."""
+    begun = [path.name for path in sorted(out.iterdir()) if (path / RECORD_NAME).is_file()] if out.is_dir() else []
+    names = {name.rpartition("-")[2]: name for name in begun}
+    return [replace(point, name=names.setdefault(point.identity, point.name)) for point in found]
 
 
 def check_sweep(plan: SweepPlan) -> None:
