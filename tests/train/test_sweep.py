@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
@@ -370,7 +369,12 @@ def test_the_table_has_a_row_a_run_and_a_column_a_setting(tmp_path: Path) -> Non
     assert table["columns"].to_pylist() == [None, "x,y", None]
     assert table["status"].to_pylist() == ["finished", "waiting", "failed"]
     assert table["chosen"].to_pylist() == [True, False, False]
-    assert table["seed"].type == pa.int64()
+    kinds = {name: str(table[name].type) for name in names.split()}
+    assert {name for name, kind in kinds.items() if kind == "int64"} == {"seed", "fit_steps", "steps", "best_step"}
+    assert {name for name, kind in kinds.items() if kind == "bool"} == {"chosen", "chosen_of_all"}
+    numbers = {"dev_accuracy", "seconds", "average", *(name for name in kinds if name.startswith(("accuracy_", "published_")))}
+    assert {name for name, kind in kinds.items() if kind == "double"} == numbers
+    assert set(kinds.values()) == {"int64", "bool", "double", "string"}  # no column without a type
     read = pc.read_csv(tmp_path / "sweep.csv", convert_options=pc.ConvertOptions(strings_can_be_null=True))
     assert read.column_names == table.column_names
     assert read["error"].to_pylist() == [None, None, "no, not so"]
@@ -378,9 +382,10 @@ def test_the_table_has_a_row_a_run_and_a_column_a_setting(tmp_path: Path) -> Non
 
 
 def test_whole_numbers_and_others_share_a_column_of_numbers(tmp_path: Path) -> None:
-    runs = [point(seed=1, epsilon=1), point(seed=2, epsilon=0.1), point(seed=3)]
+    runs = [point(seed=1, epsilon=1, bf16=True), point(seed=2, epsilon=0.1), point(seed=3)]
     write_table(tmp_path, table_rows(runs, [state()] * 3, Chosen(frozenset(), frozenset()), [None] * 3))
     assert pq.read_table(tmp_path / "sweep.parquet")["epsilon"].to_pylist() == [1.0, 0.1, None]
+    assert pq.read_table(tmp_path / "sweep.parquet")["bf16"].to_pylist() == [True, None, None]
     assert {path.name for path in tmp_path.iterdir()} == {"sweep.parquet", "sweep.csv"}
 
 

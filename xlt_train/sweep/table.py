@@ -13,6 +13,9 @@ from xlt_train.sweep.state import State
 PARQUET, CSV = "sweep.parquet", "sweep.csv"
 _FIRST = ("sweep", "run", "method", "model", "data", "dataset_hash", "seed")
 _RESULTS = ("status", "steps", "best_step", "dev_accuracy", "seconds", "weights", "chosen", "chosen_of_all", "error", "average")
+_KINDS = dict.fromkeys((*_FIRST, "status", "weights", "error"), "text")
+_KINDS |= dict.fromkeys(("seed", "steps", "best_step"), "whole")
+_KINDS |= dict.fromkeys(("dev_accuracy", "seconds", "average"), "number") | dict.fromkeys(("chosen", "chosen_of_all"), "bool")
 _SEPARATOR = "+"  # between several datasets
 
 
@@ -34,8 +37,12 @@ def write_table(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow.csv
     import pyarrow.parquet as pq
 
-    names = list(rows[0])
-    table = pa.table({name: pa.array(_column([row[name] for row in rows])) for name in names})
+    names, types = list(rows[0]), {"text": pa.string(), "whole": pa.int64(), "number": pa.float64(), "bool": pa.bool_()}
+    columns = {name: [row[name] for row in rows] for name in names}
+    kinds = {name: _KINDS.get(name) or _kind(name, values) for name, values in columns.items()}
+    table = pa.table(
+        {name: pa.array([_as(kinds[name], value) for value in values], types[kinds[name]]) for name, values in columns.items()}
+    )
     for name, write in ((PARQUET, pq.write_table), (CSV, pa.csv.write_csv)):
         sink = pa.BufferOutputStream()
         write(table, sink)
@@ -96,11 +103,15 @@ def _cell(value: Any) -> Any:
     return str(value) if isinstance(value, dict) else value
 
 
-def _column(values: Sequence[Any]) -> list[Any]:
-    """Values of one type: whole numbers become floats beside floats, and anything becomes text beside text."""
-    kinds = {type(value) for value in values if value is not None}
-    if len(kinds) <= 1:
-        return list(values)
-    if kinds == {int, float}:
-        return [None if value is None else float(value) for value in values]
-    return [None if value is None else str(value) for value in values]
+def _kind(name: str, values: Sequence[Any]) -> str:
+    """The type of a column of a setting or an accuracy: one for all its values, text where they have none."""
+    if name.startswith(("accuracy_", "published_")):
+        return "number"
+    found = {type(value) for value in values if value is not None}
+    return "bool" if found == {bool} else "whole" if found == {int} else "number" if found and found <= {int, float} else "text"
+
+
+def _as(kind: str, value: Any) -> Any:
+    if value is None:
+        return None
+    return str(value) if kind == "text" else float(value) if kind == "number" else value
