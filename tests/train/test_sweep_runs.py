@@ -118,7 +118,8 @@ def test_every_run_is_trained_judged_and_in_the_table(swept: Path) -> None:
 
 def test_what_is_finished_is_left_alone_without_torch(copy: Path, toy: Toy) -> None:
     before = snapshot(copy)
-    code = "import subprocess, sys; from xlt_train.cli.main import cli\nsubprocess.Popen = None\nassert cli.main(sys.argv[1:], standalone_mode=False) == 0\n"
+    code = "import subprocess, sys; from xlt_train.cli.main import cli\nsubprocess.Popen = None\n"
+    code += "assert cli.main(sys.argv[1:], standalone_mode=False) == 0\n"
     code += "assert not {'torch', 'transformers'} & sys.modules.keys()"
     args = words(toy, *SMALL, "--test-dir", toy.tests, "--out", "out")
     done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=False)
