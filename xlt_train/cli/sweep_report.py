@@ -82,10 +82,11 @@ def _explain(found: Swept, here: Sequence[int]) -> None:
 def _printed(row: Published, sweep: Sweep) -> str:
     """A paper's row in one line."""
     at = "".join(f", {name} {value}" for name, value in row.at.items())
-    numbers = " ".join(f"{language} {value:g}" for language, value in row.accuracy.items())
-    average = "" if row.average is None else f" average {row.average:g}"
+    numbers = " ".join(f"{language} {value}" for language, value in row.accuracy.items())
+    average = "" if row.average is None else f" average {row.average}"
     note = f" ({row.note})" if row.note else ""
-    return f"{sweep.source.get('paper', '')}, {row.table}, {row.task}, {row.row}{at}: {numbers}{average}{note}"
+    paper = str(sweep.source.get("paper", "")).partition(",")[0]
+    return f"{paper}, {row.table}, {row.task}, {row.row}{at}: {numbers}{average}{note}"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
