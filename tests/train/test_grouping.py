@@ -94,7 +94,7 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     plain = Method.loss
 
     def watched(self: Any, model: Any, batch: Any) -> Any:
-        seen.append(batch["rows"].tolist())
+        seen.append(batch.rows.tolist())
         return plain(self, model, batch)
 
     monkeypatch.setattr(Method, "loss", watched)

@@ -89,9 +89,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
 
         def loss(self, model: torch.nn.Module, batch: Any) -> Loss:
             """As every method, noted."""
-            kept = batch["attention_mask"].bool()
-            texts, types = ([v[m].tolist() for v, m in zip(batch[key], kept)] for key in ("input_ids", "token_type_ids"))
-            batches.append(Batch(batch["rows"].tolist(), batch["labels"].tolist(), texts, types))
+            kept = batch.inputs["attention_mask"].bool()
+            texts, types = ([v[m].tolist() for v, m in zip(batch.inputs[key], kept)] for key in ("input_ids", "token_type_ids"))
+            batches.append(Batch(batch.rows.tolist(), batch.labels.tolist(), texts, types))
             return super().loss(model, batch)
 
     @dataclass(frozen=True, kw_only=True)
@@ -245,7 +245,7 @@ def test_terms_are_logged_as_means(
         def loss(self, model: torch.nn.Module, batch: Any) -> Loss:
             """Cross-entropy, named, and a number that changes from batch to batch."""
             total = super().loss(model, batch).total
-            other = batch["rows"].float().mean()
+            other = batch.rows.float().mean()
             given.append((total.item(), other.item()))
             return Loss(total, {"a": total, "b": other})
 

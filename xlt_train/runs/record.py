@@ -71,7 +71,7 @@ class RunRecord:
                 expected="a folder written by xlt-train fit",
                 remedy="Check the path",
             ) from error
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise _no_record(path) from error
         if record.format != RUN_FORMAT:
             raise RunError(f"reading {path}", found=f"the format {record.format}", expected=RUN_FORMAT, remedy="Update xlt")
@@ -84,6 +84,7 @@ class RunRecord:
         return (
             {"name", "paired", "variants"} <= self.method.keys()
             and len(self.data) == len(self.method["variants"]) > 0
+            and all(isinstance(last, int) and isinstance(first, int) for first, last in self.method["variants"])
             and all({"logical_hash", "manifest_sha256", "recipe", "source", "synonyms"} <= data.keys() for data in self.data)
             and {"name", "labels", "max_length"} <= self.model.keys()
             and (self.status == STARTED or {"randomly_initialised", "revision"} <= self.model.keys())
@@ -125,7 +126,7 @@ def described(method: Mapping[str, Any]) -> str:
     found = [_described(*ends, paired=method["paired"]) for ends in method["variants"]]
     if len(set(found)) == 1:
         return found[0]
-    return "; ".join(f"of set {k}: {what}" for k, what in enumerate(found, 1))
+    return ", ".join(f"{what} of set {k}" for k, what in enumerate(found, 1))
 
 
 def _described(first: int, last: int, *, paired: bool) -> str:

@@ -88,7 +88,8 @@ def plan_fit(
     examples = None if dev is None else dev.read(found)
     given = chosen_arguments(training, method=kind, model=model, has_dev=dev is not None)
     arguments = training_arguments(given)
-    _check_processes(arguments, kind)
+    _check_processes(arguments)
+    _check_gpus(arguments, kind)
     chosen = replace(chosen, label_smoothing=arguments.label_smoothing_factor)
     record = RunRecord(
         status=STARTED,
@@ -147,14 +148,7 @@ def _folder_name(record: RunRecord) -> str:
     return f"{re.sub('[^A-Za-z0-9._-]+', '-', named)[:80]}-{sha256_json(record.settings())[:8]}"
 
 
-def _check_processes(arguments: "TrainingArguments", kind: type[Method]) -> None:
-    if arguments.n_gpu > 1 and not kind.plain:  # DataParallel would cut a batch, and hide the model's layers
-        raise UsageError(
-            f"starting {kind.name} on {arguments.n_gpu} GPUs",
-            found="one process for all of them",
-            expected="one process a GPU",
-            remedy=f"Start with torchrun --nproc_per_node {arguments.n_gpu} -m xlt_train fit, or set CUDA_VISIBLE_DEVICES=0",
-        )
+def _check_processes(arguments: "TrainingArguments") -> None:
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes > 1 and arguments.world_size == 1:
         raise UsageError(
@@ -162,6 +156,17 @@ def _check_processes(arguments: "TrainingArguments", kind: type[Method]) -> None
             found=f"{processes} of them, and no way for each to hear of the others",
             expected="one training shared by all",
             remedy="On a machine without GPUs, add --use_cpu --ddp_backend gloo",
+        )
+
+
+def _check_gpus(arguments: "TrainingArguments", kind: type[Method]) -> None:
+    """DataParallel would cut a batch of pairs anywhere, and hide the model's layers from hooks."""
+    if arguments.n_gpu > 1 and not kind.plain:
+        raise UsageError(
+            f"starting {kind.name} on {arguments.n_gpu} GPUs",
+            found="one process for all of them",
+            expected="one process a GPU",
+            remedy=f"Start with torchrun --nproc_per_node {arguments.n_gpu} -m xlt_train fit, or set CUDA_VISIBLE_DEVICES=0",
         )
 
 
