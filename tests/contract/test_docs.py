@@ -107,6 +107,7 @@ def lay_out_training(pairs: list[list[str]]) -> None:
     for name in ("bert-base-multilingual-cased", "xlm-roberta-base"):
         save_small_bert(Path(name), [text for pair in pairs for text in pair[:2]])
     shutil.copy(SAMPLES / "dev-en.tsv", "dev-en.tsv")
+    Path("grid.toml").write_text(blocks(PROJECT / "docs" / "sweep.md", "toml")[0])
     Path("dev.csv").write_text("".join(f'"{a}","{b}",{label}\n' for a, b, label in pairs))
     Path("pawsx-1500.tsv").write_text("".join("\t".join(pair) + "\n" for pair in pairs))
     for folder in ("xtreme/pawsx", "others", "pawsx"):

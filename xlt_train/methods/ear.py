@@ -79,7 +79,7 @@ class Ear(Method):
         if self.pulls:
             layers = self.pulled_layers(model)
             check_readable(model, **{"heads" if self.pull == "apt" else "hidden": layers})
-        if self.pull == "apt" and tokenizer.padding_side == "left":
+        if self.pulls and self.pull == "apt" and tokenizer.padding_side == "left":
             raise UsageError(
                 "preparing ear",
                 found="a tokenizer that pads on the left",

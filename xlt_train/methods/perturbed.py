@@ -39,10 +39,10 @@ class Perturbed(Method):
         check_depth(self.depth)
 
     def check(self, model: "Module", tokenizer: "PreTrainedTokenizerBase") -> None:
-        """As `Site.of`."""
-        from xlt_train.perturbation.depth import Site
+        """As `check_reach`."""
+        from xlt_train.perturbation.depth import check_reach
 
-        Site.of(model, self.depth)
+        check_reach(model, self.depth)
 
     def source(self, batch: Batch) -> "Noise":
         """Where a batch's noise comes from."""

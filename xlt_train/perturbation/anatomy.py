@@ -1,8 +1,12 @@
 """The parts of an encoder that perturbations need: embeddings, layers, what runs them. Any BERT-like encoder has them."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import torch
+from torch import Tensor
 from torch.nn import Module, ModuleList
 
 from xlt_train.errors import ModelError, UsageError
@@ -21,6 +25,26 @@ def bare(model: Module) -> "PreTrainedModel":
 def undistributed(model: Module) -> Module:
     """The model out of DistributedDataParallel, which would count a pass whose gradients it never sees; compiled if it was."""
     return getattr(model, "module", model)
+
+
+@contextmanager
+def probing(model: Module) -> Iterator[Callable[[], Tensor]]:
+    """A function that gives the logits [1, classes] of four tokens, without dropout; the model is as before afterwards."""
+    whole = bare(model)
+    device, modes = whole.device, [(part, part.training) for part in whole.modules()]
+    ids = torch.arange(1, 5, device=device)[None]
+
+    def probe() -> Tensor:
+        found: Tensor = whole(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        return found
+
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            whole.eval()
+            yield probe
+        finally:
+            for part, training in modes:
+                part.training = training
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """Adding a perturbation at a chosen depth of an encoder, by a hook that is gone afterwards."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+import torch
 from torch import Tensor
-from torch.nn import Module
+from torch.nn import Embedding, Module
 
 from xlt_train.errors import ModelError, UsageError
-from xlt_train.perturbation.anatomy import Anatomy, bare
+from xlt_train.perturbation.anatomy import Anatomy, bare, probing
 
 WORDS, EMBEDDINGS, FINAL = "word-embeddings", "embeddings", "final"
 
@@ -28,8 +29,8 @@ class Site:
         hidden states). Raises UsageError for another depth or a layer that is not there, ModelError as `Anatomy.of`.
         """
         check_depth(depth)
-        words = bare(model).get_input_embeddings()
-        size = int(words.weight.shape[-1])  # type: ignore[index]
+        words = _words(model)
+        size = int(words.weight.shape[-1])
         if depth == WORDS:
             return cls(words, size)
         parts = Anatomy.of(model)
@@ -38,6 +39,38 @@ class Site:
         if depth == FINAL:
             return cls(parts.stack, parts.hidden_size)
         return cls(parts.layer(int(depth), "choosing where to perturb"), parts.hidden_size, before=True)
+
+
+def _words(model: Module) -> Embedding:
+    found: Module | None = None
+    with suppress(NotImplementedError):
+        found = bare(model).get_input_embeddings()
+    if isinstance(getattr(found, "weight", None), Tensor):
+        return cast(Embedding, found)
+    raise ModelError(
+        f"looking into {type(bare(model)).__name__}",
+        found="no word embeddings",
+        expected="an encoder with one embedding for each token, such as BERT or XLM-R",
+        remedy="Choose another --model, or --method baseline or rs-da, which need not look inside",
+    )
+
+
+def check_reach(model: Module, depth: str) -> None:
+    """Raises what `Site.of` and `adding` raise, and ModelError where the model's logits do not depend on states there.
+
+    Some models go on from another copy of them, and a perturbation would be lost without a word.
+    """
+    site = Site.of(model, depth)
+    delta = torch.zeros(1, 4, site.dimensions, device=bare(model).device, requires_grad=True)
+    with probing(model) as probe, torch.enable_grad(), adding(site, delta):
+        (gradient,) = torch.autograd.grad(probe().sum(), delta, allow_unused=True)
+    if gradient is None:
+        raise ModelError(
+            f"perturbing {type(bare(model)).__name__}",
+            found=f"logits that do not depend on what is added at depth {depth}",
+            expected="ones that do",
+            remedy="Choose another --depth",
+        )
 
 
 def check_depth(depth: str) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from xlt_train.errors import ModelError
-from xlt_train.perturbation.anatomy import Anatomy, bare
+from xlt_train.perturbation.anatomy import Anatomy, bare, probing
 
 _NAME = "xlt_reading"  # under which transformers finds our attention function
 
@@ -36,7 +36,8 @@ class Heads(NamedTuple):
             if mask.is_floating_point():
                 scores = scores + mask.float()
             else:
-                scores = scores.masked_fill(~mask.bool(), float("-inf"))
+                # Not -inf: where attention is local, a padding token may see none at all, and its row would be nan.
+                scores = scores.masked_fill(~mask.bool(), torch.finfo(scores.dtype).min)
         return scores.softmax(-1)
 
 
@@ -111,9 +112,10 @@ def reading(
         for number in heads:
             _tap(parts.layer(number, "reading attention"), number, found, undo)
         yield found
-    missing = [number for number in heads if number not in found.heads]
-    if missing:
-        raise unreadable(bare(model), f"none in layer {missing[0]}")
+    for numbers, read in ((heads, found.heads), (hidden, found.hidden)):
+        missing = [number for number in numbers if number not in read]
+        if missing:
+            raise unreadable(bare(model), f"none in layer {missing[0]}")
 
 
 def _tap(layer: Module, number: int, into: Readings, undo: ExitStack) -> None:
@@ -130,14 +132,5 @@ def _tap(layer: Module, number: int, into: Readings, undo: ExitStack) -> None:
 
 def check_readable(model: Module, *, hidden: Sequence[int] = (), heads: Sequence[int] = ()) -> None:
     """Raises what `reading` raises, by a pass of four tokens that leaves no trace."""
-    whole = bare(model)
-    device, modes = whole.device, [(part, part.training) for part in whole.modules()]
-    ids = torch.arange(1, 5, device=device)[None]
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.no_grad():
-        try:
-            whole.eval()
-            with reading(whole, hidden=hidden, heads=heads):
-                whole(input_ids=ids, attention_mask=torch.ones_like(ids))
-        finally:
-            for part, training in modes:
-                part.training = training
+    with probing(model) as probe, torch.no_grad(), reading(model, hidden=hidden, heads=heads):
+        probe()

@@ -41,6 +41,7 @@ LISTED = {
     "train_sampling_strategy": "group_by_length: rows of similar length share a batch.  [default: random]",
     "save_total_limit": "Checkpoints that are kept, beside the best.  [default: 1]",
     "bf16": "Mixed precision, on a GPU that has it.",
+    "activation_checkpointing": "Less memory for a third more time: layers are computed again for their gradients.",
     "dataloader_num_workers": "Processes that make batches.  [default: 0]",
     "resume_from_checkpoint": "true: go on with the run in --output_dir, if one was begun there.",
 }
@@ -88,9 +89,13 @@ def training_arguments(chosen: Mapping[str, Any]) -> "TrainingArguments":
     from transformers import TrainingArguments
 
     try:
-        return TrainingArguments(**chosen)
+        found = TrainingArguments(**chosen)
     except (ValueError, TypeError, ImportError, OSError) as error:
         raise _refused(str(error)) from error
+    how = found.activation_checkpointing_kwargs
+    if isinstance(how, dict) and how.get("use_reentrant"):  # it drops gradients of what is read inside a layer, and forbids adv
+        raise _wrong("activation checkpointing with use_reentrant", "the other kind, which is the default", "Leave it out")
+    return found
 
 
 def kept_arguments(arguments: "TrainingArguments", chosen: Mapping[str, Any]) -> dict[str, Any]:
