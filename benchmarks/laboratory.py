@@ -39,23 +39,19 @@ from laboratory_report import summary, tables
 from laboratory_runs import Job, Setup, prepare, run
 
 NAME = "laboratory"
-ADV, FAILING, SEEDS_OF_FAILING = (
-    (0.001, 0.01),
-    (0.03, 0.1),
-    2,
-)  # the papers search 0.001, 0.01, 0.1 and 1; training fails from 0.03 on
+# The papers search 0.001, 0.01, 0.1 and 1. Here adv fails to train from 0.03 on, which two seeds are enough to show.
+ADV, FAILING, SEEDS_OF_FAILING = (0.001, 0.01), (0.03, 0.1), 2
 RS_RP = (0.1, 1.0, 3.0)
+QUICK = ("baseline", "rs-rp 1", "ear")
 LIBRARIES = ("torch", "transformers", "numpy")
 
 
 def jobs(seed: int) -> list[Job]:
     """Every method and ablation with one seed, the baseline first."""
-    radii: list[tuple[str, dict[str, Any]]] = [
-        ("adv", {"epsilon": epsilon}) for epsilon in (*ADV, *FAILING * (seed < SEEDS_OF_FAILING))
-    ]
-    radii += [("rs-rp", {"epsilon": epsilon}) for epsilon in RS_RP]
-    made = [Job(label="baseline", method="baseline", seed=seed)]
-    made += [job(f"{method} {given['epsilon']:g}", method, seed, **given) for method, given in radii]
+    made = [job("baseline", "baseline", seed)]
+    adversarial = (*ADV, *FAILING) if seed < SEEDS_OF_FAILING else ADV
+    made += [job(f"adv {epsilon:g}", "adv", seed, epsilon=epsilon) for epsilon in adversarial]
+    made += [job(f"rs-rp {epsilon:g}", "rs-rp", seed, epsilon=epsilon) for epsilon in RS_RP]
     made += [job("rs-da", "rs-da", seed), job("rs-syntax", "rs-syntax", seed), job("ear", "ear", seed)]
     made += [
         job("ear, no push", "ear", seed, push="none"),
@@ -70,9 +66,6 @@ def jobs(seed: int) -> list[Job]:
 def job(label: str, method: str, seed: int, **settings: Any) -> Job:
     """A job with the method's settings by name."""
     return Job(label=label, method=method, seed=seed, settings=tuple(settings.items()))
-
-
-QUICK = ("baseline", "rs-rp 1", "ear")
 
 
 def options() -> argparse.Namespace:

@@ -37,6 +37,7 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> Summary:
         found[label] = {
             "method": next(run["method"] for run in runs if run["label"] == label),
             "seeds": len(seeds),
+            "growth": growth(seeds, base),
             "languages": {name: figures({seed: run[name] for seed, run in seeds.items()}, name, base) for name in names},
         }
     for chosen in choices(runs, found):
@@ -57,6 +58,17 @@ def figures(accuracy: Mapping[int, float], name: str, base: Mapping[int, Mapping
     }
 
 
+def growth(seeds: Mapping[int, Mapping[str, float]], base: Mapping[int, Mapping[str, float]]) -> dict[str, float | None]:
+    """How much more is gained far away than at home: mean gain at the upper half of the radii less that at the smallest."""
+    names = [name for name in next(iter(seeds.values())) if name.startswith("moved")]
+    far, found = names[len(names) // 2 :], []
+    for seed in seeds.keys() & base.keys():
+        gains = {name: 100 * (seeds[seed][name] - base[seed][name]) for name in names}
+        found.append(statistics.fmean(gains[name] for name in far) - gains[names[0]])
+    half = interval(found)
+    return {"gain": round(statistics.fmean(found), 2) if found else None, "interval": None if half is None else round(half, 2)}
+
+
 def choices(runs: Iterable[Mapping[str, Any]], found: Summary) -> list[str]:
     """Of each method with several epsilons the label whose accuracy on the English development part is best."""
     by: dict[str, list[str]] = {}
@@ -68,14 +80,15 @@ def choices(runs: Iterable[Mapping[str, Any]], found: Summary) -> list[str]:
 
 
 def tables(found: Summary) -> str:
-    """Two tables in Markdown: accuracy with its spread, and gains over the baseline with their intervals."""
+    """Two tables in Markdown: accuracy with its spread; gains over the baseline, and how they grow, with intervals."""
     names = list(next(iter(found.values()))["languages"])
     head = "\n".join(("| method | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"))
-    accuracy, gains = [head], [head]
+    accuracy, gains = [head], [head.replace(" |\n", " | growth |\n") + "---|"]
     for label, row in found.items():
-        cells, title = row["languages"].values(), label + (" (chosen)" if row.get("chosen") else "")
+        cells, title = list(row["languages"].values()), label + (" (chosen)" if row.get("chosen") else "")
         accuracy.append(f"| {title} | " + " | ".join(figure(f"{c['mean']:.1f}", c["spread"]) for c in cells) + " |")
-        gains.append(f"| {title} | " + " | ".join(figure(f"{c['gain']:+.1f}", c["interval"]) for c in cells) + " |")
+        compared = [figure(f"{c['gain']:+.1f}", c["interval"]) for c in [*cells, row["growth"]]]
+        gains.append(f"| {title} | " + " | ".join(compared) + " |")
     return "\n".join(
         ["accuracy, mean and standard deviation", *accuracy, "", "gain over the baseline, 95% interval", gains[0], *gains[2:]]
     )

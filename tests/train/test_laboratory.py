@@ -178,6 +178,16 @@ def test_gains_are_paired_by_seed_with_students_interval(parts: dict[str, Module
     assert found["spread"] == pytest.approx(5.57, abs=0.01)
 
 
+def test_growth_is_the_gain_far_away_less_that_at_home(parts: dict[str, ModuleType]) -> None:
+    runs = [made_run(label, seed, 0.6) for label in ("baseline", "ear") for seed in range(2)]
+    far = {("baseline", 0): 0.50, ("baseline", 1): 0.52, ("ear", 0): 0.53, ("ear", 1): 0.57}  # gains 3 and 5, at home 0 and 2
+    for run in runs:
+        home = 0.72 if (run["label"], run["seed"]) == ("ear", 1) else 0.70
+        run["moved"] = {"0": home, "4": 0.1, "8": far[run["label"], run["seed"]], "16": far[run["label"], run["seed"]]}
+    found = parts["laboratory_report"].summary(runs)["ear"]
+    assert found["growth"] == {"gain": pytest.approx(3.0), "interval": pytest.approx(0.0, abs=0.01)}
+
+
 def test_epsilon_is_chosen_by_the_english_development_part(parts: dict[str, ModuleType]) -> None:
     runs = [made_run("baseline", 0, 0.6)]
     runs += [made_run("rs-rp 0.1", 0, 0.60, dev=0.72, epsilon=0.1), made_run("rs-rp 1", 0, 0.80, dev=0.71, epsilon=1.0)]
