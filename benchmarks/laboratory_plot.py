@@ -40,10 +40,10 @@ class Frame(NamedTuple):
 
 
 def plot(found: Summary) -> str:
-    """Accuracy of the baseline and of one row a method, then, family by family, gains over the baseline."""
+    """Accuracy of the baseline and of rs-rp, then, family by family, gains over the baseline."""
     names = [name for name in found[BASELINE]["languages"] if name != "dev"]
     rows: Rows = {label: row["languages"] for label, row in found.items()}
-    best = [label for label, row in found.items() if row.get("chosen") or label in (BASELINE, "rs-da", "ear")]
+    best = [label for label, row in found.items() if row["method"] in (BASELINE, "rs-rp")]
     means = [float(rows[label][name]["mean"]) for label in best for name in names]
     frame = Frame(0, 0, names, 5 * (min(means) // 5), 5 * (max(means) // 5 + 1), 5)
     sheet = [panel(frame, "accuracy, % (bars: standard deviation)", {label: rows[label] for label in best}, ("mean", "spread"))]
