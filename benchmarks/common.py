@@ -76,18 +76,21 @@ def peak_of(command: Sequence[str]) -> tuple[float, float]:
     return float(seconds), int(kilobytes) / (1 if sys.platform == "linux" else 1024) / 1024
 
 
-def write_result(name: str, facts: dict[str, Any], libraries: Iterable[str]) -> None:
-    """Add machine, versions and commit, and write benchmarks/results/NAME.json."""
+def write_result(name: str, facts: dict[str, Any], libraries: Iterable[str], *, folder: Path | None = None) -> None:
+    """Add machine, versions and commit, and write NAME.json into benchmarks/results, saying so, or into `folder`."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
     facts |= {
         "machine": {"cpu": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version()} | {n: v for n in libraries if (v := _version(n))},
         "commit": commit.stdout.strip(),
     }
-    target = HERE / "results" / f"{name}.json"
+    target = (folder or HERE / "results") / f"{name}.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    print(f"written: {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}")
+    part = target.with_suffix(".part")  # what stands there stays whole if this is stopped
+    part.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    part.replace(target)
+    if folder is None:
+        print(f"written: {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}")
 
 
 def _processor() -> str:

@@ -15,7 +15,7 @@ STAGES = {
         "errors resources canonical arrays compiled kernel_sha256 sha256 content_hash words synonyms vectors counterfit"
         " perturb tokens materialize cli __main__"
     ).split(),
-    "xlt_train": "errors files data models perturbation methods runs training evaluation cli __main__".split(),
+    "xlt_train": "errors files data models perturbation methods runs training evaluation sweep cli __main__".split(),
 }
 HEAVY = {"torch", "transformers", "datasets", "pandas", "gensim", "nltk", "numba", "pyarrow", "numpy", "socket", "requests"}
 FORBIDDEN = {"xlt_augment": {"xlt_train", "torch", "transformers"}, "xlt_train": {"xlt_augment", "nltk", "gensim"}}
@@ -94,8 +94,9 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     assert not _loaded_by(code, tmp_path) & (HEAVY - {"socket"})
 
 
-def test_help_of_training_loads_nothing_heavy(tmp_path: Path) -> None:
-    code = "from xlt_train.cli.main import cli\ncli.main(['fit', '--help'], standalone_mode=False)"
+@pytest.mark.parametrize("command", ["fit", "sweep"])
+def test_help_of_training_loads_nothing_heavy(tmp_path: Path, command: str) -> None:
+    code = f"from xlt_train.cli.main import cli\ncli.main(['{command}', '--help'], standalone_mode=False)"
     assert not _loaded_by(code, tmp_path) & HEAVY
 
 

@@ -1,4 +1,4 @@
-"""The main job on real corpora: three methods on PAWS-X, one on XNLI, judged in every language by what the real files say."""
+"""The main job on real corpora: all methods on PAWS-X, one on XNLI, judged in every language by what the real files say."""
 
 import json
 import shutil
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.command import run_here
+from xlt_train.methods.registry import METHODS
 
 LANGUAGES = ["de", "en", "es", "fr", "ja", "ko", "zh"]
 SETTINGS = ["--model", "nano", "--max-length", "64", "--max_steps", "15", "--save_strategy", "no"]
@@ -77,15 +78,19 @@ def pawsx(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("method", "data"), [("baseline", "synonym"), ("rs-da", "synonym"), ("rs-syntax", "swap")])
+VARIANTS = {"baseline": [0, 0], "adv": [0, 0], "rs-rp": [0, 0]}  # else 1 and 2
+
+
+@pytest.mark.parametrize("method", list(METHODS))
 def test_pawsx_in_seven_languages(
-    method: str, data: str, pawsx: Path, shared_data: Path, clean_folder: Path, capsys: pytest.CaptureFixture[str]
+    method: str, pawsx: Path, shared_data: Path, clean_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    data = METHODS[method].operator or "synonym"
     words = ("--data", pawsx / data, "--method", method, "--output_dir", "run", *SETTINGS)
     run = _run(capsys, "xlt-train", "fit", *words)
     manifest = json.loads((pawsx / data / "xlt.json").read_bytes())
     assert run["data"][0]["logical_hash"] == manifest["logical_hash"]
-    assert run["method"]["variants"] == ([0, 0] if method == "baseline" else [1, 2])
+    assert run["method"]["variants"] == [VARIANTS.get(method, [1, 2])]
     assert (run["results"]["steps"], run["data"][0]["source"]["rows"]) == (15, 1500)
     found = _run(
         capsys, "xlt-train", "evaluate", "run", "--test-dir", shared_data / "pawsx", "--split", "dev", "--rows", "1500:2000"

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,6 +15,9 @@ from xlt_train.methods.registry import METHODS
 from xlt_train.methods.settings import SETTINGS, split_settings
 from xlt_train.models.load import DEFAULT_MODEL
 from xlt_train.training.arguments import LISTED
+
+if TYPE_CHECKING:
+    from xlt_train.training.plan import Plan
 
 _EXAMPLES = """Examples:
 xlt-train fit --data train-10 --method rs-da --dev dev-en.tsv
@@ -104,11 +107,25 @@ def fit(training: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """
     need_extra()
     from xlt_train.cli.report import begin_fit, begin_note, quiet, show_run
-    from xlt_train.training.arguments import parse_arguments
     from xlt_train.training.fit import run_fit
-    from xlt_train.training.plan import DevFile, plan_fit
 
     quiet()
+    plan = planned(training, **options)
+    begin_fit(plan)
+    with redirect_stdout(sys.stderr):  # the Trainer prints its log
+        run = run_fit(plan, say=lambda note: begin_note(plan, note))
+    if as_json:
+        found = {"path": str(run.path), "existed": run.existed, **run.record.to_json()}
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        show_run(run, plan)
+
+
+def planned(training: tuple[str, ...], **options: Any) -> "Plan":
+    """What the options of the command ask for, opened and checked. Raises XltError, or click's UsageError."""
+    from xlt_train.training.arguments import parse_arguments
+    from xlt_train.training.plan import DevFile, plan_fit
+
     path, rows = options.pop("dev"), options.pop("dev_rows")
     columns_of = {name: options.pop(name) for name in ("columns", "text_columns", "label_column")}
     named = {"--dev-rows": rows, "--columns": columns_of["columns"], "--text-columns": columns_of["text_columns"]}
@@ -119,12 +136,4 @@ def fit(training: tuple[str, ...], as_json: bool, **options: Any) -> None:
     choice = Choice(options.pop("variants"), options.pop("include_original"))
     said_settings = {name: value for name in SETTINGS if (value := options.pop(name)) is not None}
     settings, _ = split_settings(METHODS[options["method"]], said_settings)
-    plan = plan_fit(settings=settings, choice=choice, dev=dev, training=parse_arguments(training), **options)
-    begin_fit(plan)
-    with redirect_stdout(sys.stderr):  # the Trainer prints its log
-        run = run_fit(plan, say=lambda note: begin_note(plan, note))
-    if as_json:
-        found = {"path": str(run.path), "existed": run.existed, **run.record.to_json()}
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
-    else:
-        show_run(run, plan)
+    return plan_fit(settings=settings, choice=choice, dev=dev, training=parse_arguments(training), **options)

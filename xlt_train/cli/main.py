@@ -10,11 +10,15 @@ import click
 
 from xlt_train.cli.evaluate import evaluate
 from xlt_train.cli.fit import fit
+from xlt_train.cli.sweep import sweep
 from xlt_train.errors import UsageError, XltError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = "interrupted; nothing half-written counts"
-_GO_ON = ". Complete checkpoints are kept: to go on, repeat the command with --resume_from_checkpoint true."
+_GO_ON = {
+    "fit": ". Complete checkpoints are kept: to go on, repeat the command with --resume_from_checkpoint true.",
+    "sweep": ". Finished runs and complete checkpoints are kept: to go on, repeat the command.",
+}
 
 _main = os.getpid()
 _received: list[int] = []  # signals that asked to stop
@@ -33,7 +37,7 @@ def cli() -> None:
     """
 
 
-for command in (fit, evaluate):
+for command in (fit, evaluate, sweep):
     cli.add_command(command)
 
 
@@ -57,11 +61,11 @@ def main() -> None:
     except click.ClickException as error:
         _fail(_usage(error), 2)
     except (click.Abort, Interrupted):
-        _fail(_INTERRUPTED + (_GO_ON if "fit" in sys.argv[1:2] else ""), 130)
+        _fail(_INTERRUPTED + _GO_ON.get(" ".join(sys.argv[1:2]), ""), 130)
     except (SystemError, ImportError, RuntimeError):  # what compiled code makes of an exception of a signal handler
         if not _received:
             raise
-        _fail(_INTERRUPTED + (_GO_ON if "fit" in sys.argv[1:2] else ""), 130)
+        _fail(_INTERRUPTED + _GO_ON.get(" ".join(sys.argv[1:2]), ""), 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a reader such as head has seen enough
         sys.exit(1)

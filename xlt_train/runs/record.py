@@ -18,7 +18,7 @@ _MODEL_ENDINGS = (".safetensors", ".json", ".txt", ".model", ".jinja")
 _NOT_THE_MODEL = (RECORD_NAME, "trainer_state.json")
 STARTED, CHECKPOINT, FINISHED = "started", "checkpoint", "finished"
 # Settings of TrainingArguments that may differ between a run and its continuation: none of them changes the weights.
-_FREE = frozenset(
+FREE = frozenset(
     "output_dir resume_from_checkpoint logging_strategy logging_steps logging_first_step log_level log_level_replica "
     "log_on_each_node disable_tqdm report_to run_name project dataloader_num_workers dataloader_pin_memory "
     "dataloader_persistent_workers dataloader_prefetch_factor per_device_eval_batch_size eval_accumulation_steps "
@@ -101,7 +101,7 @@ class RunRecord:
     def settings(self) -> dict[str, Any]:
         """All that the weights depend on, as flat keys."""
         model = {f"model.{key}": self.model[key] for key in ("name", "labels", "max_length")}
-        training = {key: value for key, value in self.training.items() if key not in _FREE}
+        training = {key: value for key, value in self.training.items() if key not in FREE}
         method = {f"method.{key}": value for key, value in self.method.items()}
         return {"dataset": [data["logical_hash"] for data in self.data], "dev": self.dev} | method | model | training
 

@@ -41,6 +41,7 @@ LISTED = {
     "train_sampling_strategy": "group_by_length: rows of similar length share a batch.  [default: random]",
     "save_total_limit": "Checkpoints that are kept, beside the best.  [default: 1]",
     "bf16": "Mixed precision, on a GPU that has it.",
+    "activation_checkpointing": "Less memory, more time: layers are computed again for their gradients.",
     "dataloader_num_workers": "Processes that make batches.  [default: 0]",
     "resume_from_checkpoint": "true: go on with the run in --output_dir, if one was begun there.",
 }

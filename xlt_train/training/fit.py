@@ -244,7 +244,7 @@ def _out_of_memory(trainer: "RobustTrainer", error: BaseException) -> RunError:
     rows, passes = trainer.args.per_device_train_batch_size, trainer.method.passes
     lower = "Lower --draws, halve" if passes > 1 and not trainer.method.paired else "Halve"
     said = str(error)[max(0, str(error).find("DefaultCPUAllocator")) :]  # behind the place in torch's sources
-    less = " or ".join(f"--{name}" for name in ("bf16", "gradient_checkpointing") if not getattr(trainer.args, name))
+    less = " or ".join(f"--{name}" for name in ("bf16", "activation_checkpointing") if not getattr(trainer.args, name))
     return RunError(
         f"training step {trainer.state.global_step + 1:,}",
         found=" ".join(said.split(". ")[0].split()) or "no memory left",

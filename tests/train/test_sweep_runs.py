@@ -1,0 +1,321 @@
+"""Sweeps that are really run: skipped where done, gone on with after an end of any kind, and failing one by one."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from filelock import FileLock, Timeout
+
+from tests.command import Outcome
+from tests.train.conftest import Once
+from tests.train.toy import Toy, checkpoints, fit_words, run_train, snapshot
+from xlt_train.errors import UsageError, XltError
+from xlt_train.sweep import check, child
+from xlt_train.sweep.child import run_logged
+
+pytestmark = pytest.mark.timeout(600)
+NANO = ["--set", "model=nano", "--set", "max_steps=4", "--set", "max_length=32"]
+SMALL = ["mbert-rs-rp", *NANO, "--set", "epsilon=[0.01, 0.1]", "--set", "seed=1"]
+LONG = """
+[fit]
+method = "baseline"
+model = "nano"
+max_length = 32
+per_device_train_batch_size = 16
+save_strategy = "steps"
+save_steps = 3
+max_steps = 200
+"""
+COMMAND = [sys.executable, "-m", "xlt_train"]
+
+
+def words(toy: Toy, *more: object, data: Path | None = None) -> list[str]:
+    """`sweep` with the toy's data and development set."""
+    return ["sweep", *map(str, more), "--data", str(data or toy.synonym), "--dev", str(toy.dev)]
+
+
+def sweep_apart(*args: str, cwd: Path) -> Outcome:
+    """The command in a process of its own."""
+    done = subprocess.run([*COMMAND, *args], cwd=cwd, capture_output=True, text=True, timeout=400, check=False)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def swept(toy: Toy, once: Once) -> Path:
+    """A folder with two finished and judged runs in `out`, and what was printed."""
+
+    def make(folder: Path) -> None:
+        done = sweep_apart(*words(toy, *SMALL, "--test-dir", toy.tests, "--out", "out"), cwd=folder)
+        (folder / "printed.json").write_text(json.dumps(done._asdict()))
+
+    return once("swept", make)
+
+
+@pytest.fixture
+def copy(swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, to change; the working folder is there."""
+    shutil.copytree(swept / "out", tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "out"
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    """The table."""
+    found: list[dict[str, Any]] = pq.read_table(folder / "sweep.parquet").to_pylist()
+    return found
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """Run folders."""
+    return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """Of a run."""
+    found: dict[str, Any] = json.loads((folder / "xlt-run.json").read_bytes())
+    return found
+
+
+def test_every_run_is_trained_judged_and_in_the_table(swept: Path) -> None:
+    printed, out = json.loads((swept / "printed.json").read_text()), swept / "out"
+    assert printed["code"] == 0, printed["err"]
+    rows = rows_of(out)
+    assert [row["epsilon"] for row in rows] == [0.01, 0.1]
+    for row in rows:
+        found = record(out / row["run"])
+        assert row["status"] == found["status"] == "finished"
+        assert (row["sweep"], row["method"], row["model"], row["seed"], row["steps"]) == ("mbert-rs-rp", "rs-rp", "nano", 1, 4)
+        assert found["method"]["epsilon"] == row["epsilon"]
+        assert row["dataset_hash"] == found["data"][0]["logical_hash"]
+        assert row["weights"] == found["weights"]["model.safetensors"]
+        assert row["dev_accuracy"] == found["results"]["dev_accuracy"]
+        judged = json.loads(next((out / row["run"]).glob("evaluations/*/accuracy.json")).read_bytes())
+        by_language = {entry["language"]: entry["accuracy"] for entry in judged["languages"]}
+        assert by_language == {"de": row["accuracy_de"], "en": row["accuracy_en"]}
+        assert row["average"] == judged["average"]
+        assert row["error"] is None
+        assert (out / f"{row['run']}.log").read_text().startswith("$ xlt-train fit --data ")
+    assert [row["chosen"] for row in rows].count(True) == 1
+    with (out / "sweep.csv").open(newline="") as stream:
+        assert [row["run"] for row in csv.DictReader(stream)] == [row["run"] for row in rows]
+    assert {path.name for path in out.iterdir()} == {
+        *("sweep.csv", "sweep.parquet"), *(name for row in rows for name in (row["run"], f"{row['run']}.log"))
+    }  # fmt: skip
+    assert "**" in printed["out"]
+    assert "published Huang et al. 2021, Table 1, PAWS-X, mBERT-RS-RP: en 94.5 de 87.4 es 90.0 " in printed["out"]
+    assert "its numbers prove the plumbing" in printed["out"]
+
+
+def test_what_is_finished_is_left_alone_without_torch(copy: Path, toy: Toy) -> None:
+    before = snapshot(copy)
+    code = "import subprocess, sys; from xlt_train.cli.main import cli\nsubprocess.Popen = None\n"
+    code += "assert cli.main(sys.argv[1:], standalone_mode=False) == 0\n"
+    code += "assert not {'torch', 'transformers'} & sys.modules.keys()"
+    args = words(toy, *SMALL, "--test-dir", toy.tests, "--out", "out")
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    after = snapshot(copy)
+    for name in before.keys() - {"sweep.csv", "sweep.parquet"}:
+        assert after[name] == before[name], name
+    assert {name: content for name, (content, _) in after.items()} == {name: content for name, (content, _) in before.items()}
+
+
+def test_a_grid_may_grow_and_a_retrained_run_is_judged_anew(copy: Path, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another setting, and one of the old results is not that of the weights any more."""
+    first, second = runs_in(copy)
+    result = next(first.glob("evaluations/*/accuracy.json"))
+    body = json.loads(result.read_bytes())
+    result.write_text(json.dumps(body | {"run": body["run"] | {"weights": {"model.safetensors": "other"}}, "average": 7}))
+    before = snapshot(second)
+    grown = [word.replace("[0.01, 0.1]", "[0.01, 0.1, 1.0]") for word in SMALL]
+    done = run_train(capsys, *words(toy, *grown, "--test-dir", toy.tests, "--out", "out", "--json"))
+    assert done.code == 0, done.err
+    rows = json.loads(done.out)
+    assert [(row["epsilon"], row["status"]) for row in rows] == [(0.01, "finished"), (0.1, "finished"), (1.0, "finished")]
+    assert rows[0]["average"] == body["average"]
+    assert all(row["accuracy_de"] is not None for row in rows)
+    assert snapshot(second) == before
+    assert [line.split(": ")[1] for line in done.err.splitlines() if line.startswith("[")] == [
+        f"judging on {toy.tests}", "training", f"judging on {toy.tests}"
+    ]  # fmt: skip
+
+
+def test_a_dry_run_prints_what_is_missing_and_writes_nothing(
+    copy: Path, toy: Toy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _check_here(monkeypatch)
+    shutil.rmtree(runs_in(copy)[0])
+    before = snapshot(copy)
+    done = run_train(capsys, *words(toy, *SMALL, "--test-dir", toy.tests, "--out", "out", "--dry-run"))
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["xlt-train", "fit"], ["xlt-train", "evaluate"]]
+    assert "--epsilon 0.01 " in lines[0]
+    assert lines[0].endswith("--resume_from_checkpoint true")
+    assert snapshot(copy) == before
+    run_train(capsys, *words(toy, *SMALL, "--out", "new", "--dry-run"))
+    assert not Path("new").exists()
+
+
+def test_one_run_that_fails_does_not_end_the_others(toy: Toy, clean_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first model is not there; the second run's is. The preset ear, for real, without a test folder."""
+    done = run_train(capsys, *words(toy, "ear", *NANO[2:], "--set", 'model=["nowhere/model", "nano"]', "--out", "out"))
+    assert done.code == 1
+    rows = rows_of(Path("out"))
+    assert [row["status"] for row in rows] == ["failed", "finished"]
+    assert "nowhere/model" in rows[0]["error"]
+    assert f"failed: {rows[0]['run']}: " in done.err
+    assert rows[0]["error"] in Path("out", f"{rows[0]['run']}.log").read_text()
+    assert [row["chosen"] for row in rows] == [False, True]
+    assert "among the finished runs: 1 are not" in done.out
+    assert not Path("out", rows[0]["run"]).exists()
+
+
+def _begun(folder: Path) -> bool:
+    runs = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return any(len(list(run.glob("checkpoint-*/xlt-run.json"))) > 1 for run in runs)
+
+
+@pytest.mark.parametrize("end", ["interrupt", "crash"])
+def test_a_sweep_that_ended_in_mid_run_goes_on(toy: Toy, clean_folder: Path, end: str) -> None:
+    """Asked to stop it ends its run too and says how to go on; after a crash of everything the same command goes on as well."""
+    Path("long.toml").write_text(LONG)
+    args = ["sweep", "long.toml", "--data", str(toy.synonym), "--set", "seed=3", "--out", "out"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen([*COMMAND, *args], start_new_session=True, **pipes)
+    while running.poll() is None and not _begun(Path("out")):
+        time.sleep(0.01)
+    with suppress(ProcessLookupError):
+        if end == "interrupt":
+            os.kill(running.pid, signal.SIGINT)  # the sweep alone, and not its run
+        else:
+            os.killpg(running.pid, signal.SIGKILL)
+    _, said = running.communicate(timeout=100)
+    (run,) = runs_in(Path("out"))
+    lock = FileLock(run / ".xlt-run.lock", timeout=0 if end == "interrupt" else 30)
+    with lock:  # nobody trains there any more
+        pass
+    assert record(run)["status"] == "started"
+    if end == "interrupt":
+        assert running.returncode == 130
+        assert said.splitlines()[-1].endswith("to go on, repeat the command.")
+        assert not Path("out/.xlt-sweep.lock").exists()
+    newest = checkpoints(run)[-1].name
+    assert rows_of(Path("out"))[0]["status"] == "waiting"
+    done = sweep_apart(*args, cwd=clean_folder)
+    assert done.code == 0, done.err
+    found = record(run)
+    assert found["results"]["resumed_from"] in {newest, *(path.name for path in checkpoints(run))}
+    assert found["results"]["resumed_from"] is not None
+    assert rows_of(Path("out"))[0]["status"] == "finished"
+    assert "choice    none: there is no development set" in done.out
+    if end == "interrupt":
+        return
+    settings = {"model": "nano", "max_length": 32, "max_steps": 200, "save_strategy": "no", "seed": 3}
+    alone = [word for word in fit_words(toy.synonym, "baseline", **settings) if word not in ("--learning_rate", "0.001")]
+    alone = [word for word in alone if word not in ("--lr_scheduler_type", "constant")]
+    assert sweep_apart(*alone, "--output_dir", "whole", cwd=clean_folder).code == 0
+    assert record(Path("whole"))["weights"] == found["weights"]
+
+
+def test_two_sweeps_do_not_work_in_one_folder(copy: Path, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    with FileLock(copy / ".xlt-sweep.lock"):
+        done = run_train(capsys, *words(toy, *SMALL, "--out", "out"))
+    assert done.code == 1
+    assert len(done.err.splitlines()) == 1
+    assert "another sweep that is at work there" in done.err
+    done = run_train(capsys, *words(toy, *SMALL, "--out", "out"))
+    assert done.code == 0
+    with pytest.raises(Timeout), FileLock(copy / "x"), FileLock(copy / "x", timeout=0):
+        pass  # what the test relies on
+
+
+@pytest.mark.parametrize(
+    ("changes", "words_said"),
+    [
+        (["--set", "epsilom=1"], ["epsilom, which is none", "Did you mean epsilon?"]),
+        (["--set", "epsilon=-1"], ["-1", "0 or more"]),
+        (["--set", "norm=l3"], ["--norm", "l3"]),
+        (["--set", "alpha=1"], ["--method ear"]),
+        (["--set", "variants=1"], ["--variants 1"]),
+        (["--set", "method=rs-daa"], ["rs-daa"]),
+        (["--set", "max_steps=0"], ["--max_steps 0"]),
+        (["--set", "output_dir=x"], ["output_dir"]),
+        (["--set", "dev_rows=0:4000"], ["0:4000"]),
+        (["--set", "seed"], ["KEY=VALUE"]),
+        (["--split", "dev"], ["--test-dir"]),
+        (["--test-dir", "nowhere"], ["nowhere"]),
+        (["mbert-rs-rp"], ["twice"]),
+        (["mbert-rs-rpp"], ["Did you mean mbert-rs-rp?"]),
+        (["none.toml"], ["none.toml", "No such file"]),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_starts(
+    toy: Toy, clean_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    changes: list[str], words_said: list[str],
+) -> None:  # fmt: skip
+    _check_here(monkeypatch)
+    done = run_train(capsys, *words(toy, *SMALL, *changes, "--out", "out"))
+    assert done.code in (1, 2)
+    assert done.code == (1 if changes[0] in ("--test-dir",) or "dev_rows" in changes[-1] else 2), done.err
+    assert len(done.err.splitlines()) == 1, done.err
+    assert all(word in done.err for word in words_said), done.err
+    assert not Path("out").exists()
+
+
+def _check_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check in this process, which has torch already."""
+    from xlt_train.cli.check import first_error
+
+    def run(command: list[str], *, input: str, **_: object) -> subprocess.CompletedProcess:
+        return subprocess.CompletedProcess(command, 0, json.dumps(first_error(json.loads(input))), "")
+
+    monkeypatch.setattr(check, "subprocess", type("Here", (), {"run": staticmethod(run)}))
+
+
+def test_what_must_be_named_is_asked_for(toy: Toy, clean_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for args, word in ((["sweep"], "Name a TOML file or a preset"), (["sweep", "ear", "--data", str(toy.synonym)], "--out")):
+        done = run_train(capsys, *args)
+        assert (done.code, word in done.err) == (2, True), done.err
+
+
+def test_a_check_that_cannot_run_says_so(toy: Toy, clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.train.test_sweep import planned
+
+    broken = subprocess.CompletedProcess([], 1, "", "Traceback\nMemoryError: no room\n")
+    monkeypatch.setattr(check, "subprocess", type("Broken", (), {"run": staticmethod(lambda *_, **__: broken)}))
+    with pytest.raises(XltError, match="MemoryError: no room") as caught:
+        check.check_points(planned(toy), {}, Path("out"))
+    assert not isinstance(caught.value, UsageError)
+
+
+def test_a_command_that_a_signal_ended_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that does not end when it is asked to is killed."""
+    log = tmp_path / "log"
+    log.write_text("xlt-train: an older error\n")
+    real = subprocess.Popen
+    code = "import os, signal, sys\nif len(sys.argv) > 1: print('so far', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **more: real([sys.executable, "-c", code, *command[3:]], **more))
+    assert run_logged([], log).error == "ended by SIGKILL"
+    assert run_logged(["fit"], log).error == "ended by SIGKILL, after: so far"
+    assert log.read_text().count("$ xlt-train") == 2
+    monkeypatch.setattr(child, "_GRACE", 0.5)
+    stubborn = real(
+        [sys.executable, "-c", "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint(1, flush=True)\ntime.sleep(60)"],
+        stdout=subprocess.PIPE,
+    )
+    assert stubborn.stdout is not None
+    stubborn.stdout.readline()
+    child._end(stubborn)
+    stubborn.stdout.close()
+    assert stubborn.returncode == -signal.SIGKILL
