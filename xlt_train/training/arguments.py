@@ -89,13 +89,9 @@ def training_arguments(chosen: Mapping[str, Any]) -> "TrainingArguments":
     from transformers import TrainingArguments
 
     try:
-        found = TrainingArguments(**chosen)
+        return TrainingArguments(**chosen)
     except (ValueError, TypeError, ImportError, OSError) as error:
         raise _refused(str(error)) from error
-    how = found.activation_checkpointing_kwargs
-    if isinstance(how, dict) and how.get("use_reentrant"):  # it drops gradients of what is read inside a layer, and forbids adv
-        raise _wrong("activation checkpointing with use_reentrant", "the other kind, which is the default", "Leave it out")
-    return found
 
 
 def kept_arguments(arguments: "TrainingArguments", chosen: Mapping[str, Any]) -> dict[str, Any]:
