@@ -137,7 +137,6 @@ def test_a_depth_that_the_classifier_does_not_read_is_refused() -> None:
 
 ODD: dict[str, tuple[dict[str, Any], str]] = {
     "GPT2": ({"n_embd": 24, "n_layer": 3, "n_head": 3, "pad_token_id": 0}, "no embeddings"),
-    "Albert": (_SHAPE | {"embedding_size": 12}, "no list of its 3 layers"),
     "Canine": (_SHAPE, "no "),
 }
 
@@ -151,6 +150,39 @@ def test_a_model_of_another_build_is_refused_in_one_line(name: str, settings: tu
         METHODS[settings[0]](**settings[1]).check(model, TOKENIZER)
     assert error.value.found.startswith(found)
     assert "\n" not in str(error.value)
+
+
+def test_an_encoder_of_one_layer_has_embeddings_all_the_same() -> None:
+    """ALBERT keeps no list of layers: what needs none works, the rest is refused."""
+    model = made("Albert", _SHAPE | {"embedding_size": 12})
+    for name, settings in (("adv", {}), ("rs-rp", {"depth": "word-embeddings"}), ("ear", {"pull": "none"})):
+        method = METHODS[name](**settings)  # type: ignore[arg-type]
+        method.check(model, TOKENIZER)
+        assert torch.isfinite(method.loss(model, fed(model, pairs=method.paired)).total)
+    for name, settings in (("adv", {"depth": "2"}), ("rs-rp", {"depth": "final"}), ("ear", {})):
+        with pytest.raises(ModelError, match="no list of its 3 layers"):
+            METHODS[name](**settings).check(model, TOKENIZER)  # type: ignore[arg-type]
+
+
+def test_parts_of_the_right_name_that_hold_something_else_are_refused() -> None:
+    """XLM's `embeddings` are those of words alone, and the first list as long as its layers is that of attentions."""
+    shape = {"emb_dim": 24, "n_layers": 3, "n_heads": 3, "n_words": 40, "pad_index": 0, "dropout": 0.0}
+    torch.manual_seed(0)
+    config = transformers.XLMConfig(max_position_embeddings=40, num_labels=3, **shape)
+    model: Any = transformers.XLMForSequenceClassification(config)
+    before = state_of(model)
+    refused = [
+        ("rs-rp", {}),
+        ("adv", {}),
+        ("adv", {"depth": "2"}),
+        ("ear", {"pull": "none"}),
+        ("ear", {"push": "none", "pull": "srpt"}),
+    ]
+    for name, settings in refused:
+        with pytest.raises(ModelError, match="does not give what goes into layer"):
+            METHODS[name](**settings).check(model, TOKENIZER)  # type: ignore[arg-type]
+        assert state_of(model) == before
+    METHODS["rs-rp"](depth="word-embeddings").check(model, TOKENIZER)  # type: ignore[call-arg]
 
 
 def test_states_that_never_pass_a_layer_are_an_error() -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from xlt_train.evaluation.evaluate import Evaluated
+from xlt_train.methods.settings import SETTINGS
 from xlt_train.models.nano import NOTE
 from xlt_train.runs.record import described
 from xlt_train.training.fit import Run
@@ -51,6 +52,9 @@ def show_run(run: Run, plan: Plan) -> None:
     else:
         _line("run", str(run.path))
     _line("method", f"{record.method['name']}: {plan.method.summary}")
+    settings = {name: record.method[name] for name in SETTINGS if record.method.get(name) is not None}
+    if settings:
+        _line("settings", ", ".join(f"{name} {value}" for name, value in settings.items()))
     _show_data(run, plan)
     model, seed = record.model, record.training["seed"]
     _line("model", f"{model['name']}, {model['parameters']:,} parameters, at most {model['max_length']} tokens")

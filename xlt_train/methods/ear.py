@@ -2,7 +2,7 @@
 
 import math
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar
 
 from xlt_train.errors import UsageError
@@ -49,8 +49,24 @@ class Ear(Method):
         for name, known in (("push", _PUSHES), ("pull", _PULLS)):
             if getattr(self, name) not in known:
                 raise wrong_setting(name, repr(getattr(self, name)), ", ".join(known))
+        self._check_idle()
         if self.layers is not None and not all(part.strip().isdecimal() for part in self.layers.split(",")):
             raise wrong_setting("layers", repr(self.layers), "numbers of layers, such as 6 or 4,6,8")
+
+    def _check_idle(self) -> None:
+        """Refuse what would change nothing and yet stand in the record."""
+        usual = {one.name: one.default for one in fields(self)}
+        idle = {
+            "alpha": self.push != "ept",
+            "sigma": self.push != "nt",
+            "beta": self.pull == "none",
+            "layers": self.pull == "none",
+        }
+        for name in (name for name, is_idle in idle.items() if is_idle):
+            if getattr(self, name) not in (usual[name], 0):
+                target = "pull" if name in ("beta", "layers") else "push"
+                said = f"--{target} {getattr(self, target)}"
+                raise wrong_setting(name, getattr(self, name), f"none with {said}, where it changes nothing")
 
     @property
     def pushes(self) -> bool:
@@ -68,17 +84,15 @@ class Ear(Method):
 
         if self.layers is not None:
             return tuple(dict.fromkeys(int(part) for part in self.layers.split(",")))
-        return (max(1, len(Anatomy.of(model).layers) // 2),)
+        return (max(1, Anatomy.of(model).depth // 2),)
 
     def check(self, model: "Module", tokenizer: "PreTrainedTokenizerBase") -> None:
         """As `check_readable` for the layers of the pull; UsageError for a tokenizer that pads on the left."""
-        from xlt_train.perturbation.anatomy import Anatomy
         from xlt_train.perturbation.reading import check_readable
 
-        Anatomy.of(model)
-        if self.pulls:
-            layers = self.pulled_layers(model)
-            check_readable(model, **{"heads" if self.pull == "apt" else "hidden": layers})
+        layers = self.pulled_layers(model) if self.pulls else ()
+        heads = layers if self.pull == "apt" else ()
+        check_readable(model, embeddings=self.pushes or self.push == "nt", hidden=layers, heads=heads)
         if self.pulls and self.pull == "apt" and tokenizer.padding_side == "left":
             raise UsageError(
                 "preparing ear",

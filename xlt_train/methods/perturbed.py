@@ -39,10 +39,14 @@ class Perturbed(Method):
         check_depth(self.depth)
 
     def check(self, model: "Module", tokenizer: "PreTrainedTokenizerBase") -> None:
-        """As `check_reach`."""
-        from xlt_train.perturbation.depth import check_reach
+        """As `check_reach`, and where states between layers are perturbed as `check_readable`."""
+        from xlt_train.perturbation.depth import EMBEDDINGS, check_reach
+        from xlt_train.perturbation.reading import check_readable
 
         check_reach(model, self.depth)
+        before = 0 if self.depth == EMBEDDINGS else int(self.depth) - 1 if self.depth.isdigit() else None
+        if before is not None:
+            check_readable(model, embeddings=before == 0, hidden=(before,) if before else ())
 
     def source(self, batch: Batch) -> "Noise":
         """Where a batch's noise comes from."""

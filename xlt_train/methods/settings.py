@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from xlt_train.errors import UsageError
-from xlt_train.methods.base import Method
+from xlt_train.methods.base import Method, wrong_setting
 from xlt_train.methods.registry import METHODS
 
 
@@ -41,7 +41,8 @@ SETTINGS: dict[str, Setting] = _collected()
 
 
 def split_settings(method: type[Method], options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of `fit` into the method's settings and the rest. Raises UsageError for a setting of other methods only."""
+    """Options of `fit` into the method's settings and the rest. Raises UsageError for a setting of other methods only, and
+    for a value of another kind."""
     own = _own(method)
     for name in options:
         if name in SETTINGS and name not in own:
@@ -51,4 +52,26 @@ def split_settings(method: type[Method], options: Mapping[str, Any]) -> tuple[di
                 expected=f"--method {' or '.join(SETTINGS[name].defaults)} with it",
                 remedy=f"Leave out {SETTINGS[name].option}, or choose one of them",
             )
-    return {k: v for k, v in options.items() if k in own}, {k: v for k, v in options.items() if k not in own}
+    chosen = {name: _checked(SETTINGS[name], value) for name, value in options.items() if name in own}
+    return chosen, {name: value for name, value in options.items() if name not in own}
+
+
+def _checked(setting: Setting, value: Any) -> Any:
+    """The value as the method takes it: of a Python caller, who may give a number or several for a text of numbers.
+
+    Raises UsageError for a value of another kind.
+    """
+    kind = str if isinstance(setting.kind, tuple) else setting.kind
+    if kind is str and setting.kind is str and not isinstance(value, bool | str):
+        many = value if isinstance(value, list | tuple) else [value]
+        if many and all(isinstance(part, int) and not isinstance(part, bool) for part in many):
+            return ",".join(map(str, many))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if value is None and None in setting.defaults.values():
+        return None
+    if type(value) is not kind:
+        raise wrong_setting(
+            setting.name, repr(value), {float: "a number", int: "a whole number", bool: "true or false"}.get(kind, "text")
+        )
+    return value

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor
 from torch.nn import Module, ModuleList
 
 from xlt_train.errors import ModelError, UsageError
@@ -23,20 +22,19 @@ def bare(model: Module) -> "PreTrainedModel":
 
 
 def undistributed(model: Module) -> Module:
-    """The model out of DistributedDataParallel, which would count a pass whose gradients it never sees; compiled if it was."""
+    """The model out of DistributedDataParallel, which would count a pass whose gradients it never sees."""
     return getattr(model, "module", model)
 
 
 @contextmanager
-def probing(model: Module) -> Iterator[Callable[[], Tensor]]:
-    """A function that gives the logits [1, classes] of four tokens, without dropout; the model is as before afterwards."""
+def probing(model: Module) -> Iterator[Callable[..., Any]]:
+    """A function that gives the model's output for four tokens, without dropout; the model is as before afterwards."""
     whole = bare(model)
     device, modes = whole.device, [(part, part.training) for part in whole.modules()]
     ids = torch.arange(1, 5, device=device)[None]
 
-    def probe() -> Tensor:
-        found: Tensor = whole(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
-        return found
+    def probe(**more: Any) -> Any:
+        return whole(input_ids=ids, attention_mask=torch.ones_like(ids), **more)
 
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
@@ -49,43 +47,62 @@ def probing(model: Module) -> Iterator[Callable[[], Tensor]]:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """Where an encoder keeps what: `embeddings` gives the first hidden states, `stack` runs `layers` one after the other."""
+    """Where an encoder keeps what: `embeddings` gives the first hidden states, `stack` runs `layers` one after the other.
 
+    `layers` and `stack` are None in an encoder that keeps no list of layers, such as ALBERT, whose layers are one.
+    """
+
+    name: str
     embeddings: Module
-    layers: ModuleList
-    stack: Module
     hidden_size: int
+    depth: int  # how many layers there are
+    layers: ModuleList | None
+    stack: Module | None
 
     @classmethod
     def of(cls, model: Module) -> "Anatomy":
         """Find them. Raises ModelError for a model that is not built so."""
         whole = bare(model)
-        base, count = whole.base_model, int(getattr(whole.config, "num_hidden_layers", 0))
+        base, count, name = whole.base_model, int(getattr(whole.config, "num_hidden_layers", 0)), type(whole).__name__
         embeddings = getattr(base, "embeddings", None)
-        lists = [name for name, part in base.named_modules() if isinstance(part, ModuleList) and len(part) == count]
-        if not isinstance(embeddings, Module) or not lists:
-            lacks = "embeddings" if not isinstance(embeddings, Module) else f"list of its {count} layers"
-            raise ModelError(
-                f"looking into {type(whole).__name__}",
-                found=f"no {lacks}",
-                expected="an encoder with embeddings and a list of layers, such as BERT or XLM-R",
-                remedy="Choose another --model, or --method baseline or rs-da, which need not look inside",
-            )
-        name = min(lists, key=lambda found: found.count("."))
-        layers = cast(ModuleList, base.get_submodule(name))
-        stack = base.get_submodule(name.rpartition(".")[0])
-        return cls(embeddings, layers, stack, int(whole.config.hidden_size))
+        if not isinstance(embeddings, Module):
+            raise _lacking(name, "embeddings", "an encoder with embeddings, such as BERT or XLM-R")
+        lists = [where for where, part in base.named_modules() if isinstance(part, ModuleList) and len(part) == count]
+        where = min(lists, key=lambda found: found.count("."), default=None)
+        layers = None if where is None else cast(ModuleList, base.get_submodule(where))
+        stack = None if where is None else base.get_submodule(where.rpartition(".")[0])
+        return cls(name, embeddings, int(whole.config.hidden_size), count, layers, stack)
 
     def layer(self, number: int, doing: str) -> Module:
-        """Layer `number`, counted from 1. Raises UsageError for one that the model lacks."""
-        if not 1 <= number <= len(self.layers):
+        """Layer `number`, counted from 1. Raises UsageError for one that the model lacks, ModelError where there is no list."""
+        if not 1 <= number <= self.depth:
             raise UsageError(
                 doing,
                 found=f"layer {number}",
-                expected=f"1 to {len(self.layers)}, the layers of this model",
+                expected=f"1 to {self.depth}, the layers of this model",
                 remedy="Choose one of them",
             )
+        if self.layers is None:
+            raise self._without_layers()
         return self.layers[number - 1]
+
+    def last(self) -> Module:
+        """What gives the last hidden states. Raises ModelError where there is no list of layers."""
+        if self.stack is None:
+            raise self._without_layers()
+        return self.stack
+
+    def _without_layers(self) -> ModelError:
+        return _lacking(self.name, f"list of its {self.depth} layers", "an encoder that keeps one, such as BERT or XLM-R")
+
+
+def _lacking(name: str, found: str, expected: str) -> ModelError:
+    return ModelError(
+        f"looking into {name}",
+        found=f"no {found}",
+        expected=expected,
+        remedy="Choose another --model or --depth, or --method baseline or rs-da, which need not look inside",
+    )
 
 
 def checkpointed(layer: Module) -> bool:

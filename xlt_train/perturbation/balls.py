@@ -42,8 +42,9 @@ def _project_l2(delta: Tensor, epsilon: float) -> Tensor:
 
 
 def _normalise_l2(gradient: Tensor) -> Tensor:
-    size = vector_norm(gradient, dim=-1, keepdim=True)
-    unit: Tensor = gradient / size.masked_fill(size == 0, 1)
+    top = gradient.abs().amax(-1, keepdim=True)  # first: squares of small numbers would vanish, of large ones overflow
+    scaled = gradient / top.masked_fill(top == 0, 1)
+    unit: Tensor = scaled / vector_norm(scaled, dim=-1, keepdim=True).clamp_min(1)
     return unit
 
 

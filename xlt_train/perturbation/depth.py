@@ -37,7 +37,7 @@ class Site:
         if depth == EMBEDDINGS:
             return cls(parts.embeddings, size)
         if depth == FINAL:
-            return cls(parts.stack, parts.hidden_size)
+            return cls(parts.last(), parts.hidden_size)
         return cls(parts.layer(int(depth), "choosing where to perturb"), parts.hidden_size, before=True)
 
 
@@ -63,7 +63,7 @@ def check_reach(model: Module, depth: str) -> None:
     site = Site.of(model, depth)
     delta = torch.zeros(1, 4, site.dimensions, device=bare(model).device, requires_grad=True)
     with probing(model) as probe, torch.enable_grad(), adding(site, delta):
-        (gradient,) = torch.autograd.grad(probe().sum(), delta, allow_unused=True)
+        (gradient,) = torch.autograd.grad(probe().logits.sum(), delta, allow_unused=True)
         if gradient is None:
             raise ModelError(
                 f"perturbing {type(bare(model)).__name__}",

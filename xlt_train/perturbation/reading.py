@@ -153,7 +153,29 @@ def _tap(layer: Module, number: int, into: Readings, undo: ExitStack) -> None:
             part.__dict__["config"] = _Tap(config, number, into, replayed=checkpointed(layer))
 
 
-def check_readable(model: Module, *, hidden: Sequence[int] = (), heads: Sequence[int] = ()) -> None:
-    """Raises what `reading` raises, by a pass of four tokens that leaves no trace."""
-    with probing(model) as probe, torch.no_grad(), reading(model, hidden=hidden, heads=heads):
-        probe()
+def check_readable(model: Module, *, embeddings: bool = False, hidden: Sequence[int] = (), heads: Sequence[int] = ()) -> None:
+    """Raises what `reading` raises, by a pass of four tokens that leaves no trace.
+
+    Raises ModelError too where what was read is not what goes into the next layer: a part of the right name may hold something
+    else, as the `embeddings` of XLM, which are those of words alone.
+    """
+    parts, inputs = Anatomy.of(model), {}
+    with probing(model) as probe, torch.no_grad(), ExitStack() as undo:
+        for number in (*[0] * embeddings, *hidden):
+            if parts.layers is not None and 0 <= number < parts.depth:
+
+                def note(module: Module, args: Any, kwargs: Any, number: int = number) -> None:
+                    inputs[number] = args[0] if args else kwargs["hidden_states"]
+
+                undo.callback(parts.layers[number].register_forward_pre_hook(note, with_kwargs=True).remove)
+        with reading(model, embeddings=embeddings, hidden=hidden, heads=heads) as read:
+            probe()
+    found = ({0: read.embeddings} if embeddings else {}) | read.hidden
+    for number, states in inputs.items():  # another shape: projected in between, as in ELECTRA
+        if states.shape == found[number].shape and not torch.equal(states, found[number]):
+            raise ModelError(
+                f"reading the hidden states of {type(bare(model)).__name__}",
+                found=f"{f'a layer {number}' if number else 'embeddings'} that does not give what goes into layer {number + 1}",
+                expected="an encoder that is built as BERT or XLM-R",
+                remedy="Choose another --model, or --method baseline or rs-da, which need not look inside",
+            )

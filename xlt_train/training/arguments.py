@@ -39,6 +39,7 @@ LISTED = {
     "eval_strategy": "When --dev is looked at: epoch or steps (--eval_steps N).  [default: epoch]",
     "save_strategy": "When a checkpoint is saved: epoch, steps (--save_steps N) or no.  [default: epoch]",
     "train_sampling_strategy": "group_by_length: rows of similar length share a batch.  [default: random]",
+    "logging_steps": "Steps between entries of the log, which hold each term of the loss.  [default: 50]",
     "save_total_limit": "Checkpoints that are kept, beside the best.  [default: 1]",
     "bf16": "Mixed precision, on a GPU that has it.",
     "activation_checkpointing": "Less memory, more time: layers are computed again for their gradients.",
@@ -148,6 +149,7 @@ def _defaults(given: Mapping[str, Any], *, method: type[Method], model: str, has
         "learning_rate": NANO_LEARNING_RATE if model == NANO else LEARNING_RATE,
         "per_device_train_batch_size": BATCH_SIZE,
         "per_device_eval_batch_size": 64,
+        "logging_steps": 50,
         "save_strategy": "epoch",
         "save_total_limit": 1,
         "remove_unused_columns": False,  # `rows` is for the method, not for the model

@@ -191,6 +191,10 @@ def _trainer(plan: Plan, loaded: LoadedModel, ids: Sequence[Ids], record: RunRec
             compute_metrics=Accuracy(),
         )
     except (ValueError, ImportError, RuntimeError) as error:
+        if _is_memory(error):
+            raise _no_room(
+                "moving the model to its device", error, "room for the weights", "Choose a smaller --model"
+            ) from error
         raise _disagreeing(error) from error
 
 
@@ -241,18 +245,26 @@ def _is_memory(error: BaseException) -> bool:
 
 
 def _out_of_memory(trainer: "RobustTrainer", error: BaseException) -> RunError:
-    rows, passes = trainer.args.per_device_train_batch_size, trainer.method.passes
+    arguments, passes = trainer.args, trainer.method.passes
+    if trainer.model is not None and not trainer.model.training:
+        rows, lower = arguments.per_device_eval_batch_size, "Lower --per_device_eval_batch_size, then go on with " + RESUME
+        return _no_room("judging on the development set", error, f"room for {rows} rows at once", lower)
+    rows = arguments.per_device_train_batch_size
+    of_each = f", {passes} for each of the {rows} of a batch" if passes > 1 else ", a batch"
     lower = "Lower --draws, halve" if passes > 1 and not trainer.method.paired else "Halve"
-    said = str(error)[max(0, str(error).find("DefaultCPUAllocator")) :]  # behind the place in torch's sources
-    less = " or ".join(f"--{name}" for name in ("bf16", "activation_checkpointing") if not getattr(trainer.args, name))
-    return RunError(
+    less = " or ".join(f"--{name}" for name in ("bf16", "activation_checkpointing") if not getattr(arguments, name))
+    return _no_room(
         f"training step {trainer.state.global_step + 1:,}",
-        found=" ".join(said.split(". ")[0].split()) or "no memory left",
-        expected=f"room for {rows * passes} rows at once"
-        + (f", {passes} for each of the {rows} of a batch" if passes > 1 else ", a batch"),
-        remedy=f"{lower} --per_device_train_batch_size and double --gradient_accumulation_steps"
+        error,
+        f"room for {rows * passes} rows at once{of_each}",
+        f"{lower} --per_device_train_batch_size and double --gradient_accumulation_steps"
         + (f", or add {less}" if less else ""),
     )
+
+
+def _no_room(doing: str, error: BaseException, expected: str, remedy: str) -> RunError:
+    said = str(error)[max(0, str(error).find("DefaultCPUAllocator")) :]  # behind the place in torch's sources
+    return RunError(doing, found=" ".join(said.split(". ")[0].split()) or "no memory left", expected=expected, remedy=remedy)
 
 
 def _dev_accuracy(trainer: "RobustTrainer", step: int) -> float | None:

@@ -13,7 +13,6 @@ from xlt_train.errors import ExamplesError, UsageError
 from xlt_train.files import sha256_json
 from xlt_train.methods.base import Choice, Method
 from xlt_train.methods.registry import method_named
-from xlt_train.methods.settings import split_settings
 from xlt_train.runs.record import STARTED, RunRecord, software_versions
 from xlt_train.training.arguments import chosen_arguments, kept_arguments, training_arguments
 
@@ -113,18 +112,10 @@ def plan_fit(
 def _configured(kind: type[Method], settings: dict[str, Any], max_length: int) -> Method:
     """The method with its settings; one that has a field `max_length` (T of annex C of the design) gets that too.
 
-    Raises UsageError for a setting that it has not, and as the method itself for a value that it cannot be made with.
+    Raises UsageError as the method itself, for a value that it cannot be made with.
     """
-    own, unknown = split_settings(kind, settings)
-    if unknown:
-        raise UsageError(
-            f"setting up the method {kind.name}",
-            found=f"{next(iter(unknown))}, which is no setting",
-            expected="names of its settings",
-            remedy="See xlt-train fit --help",
-        )
     length = {"max_length": max_length} if "max_length" in {one.name for one in fields(kind)} else {}
-    return kind(**length, **own)
+    return kind(**length, **settings)
 
 
 def about_method(method: Method, variants: Sequence[Sequence[int]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from torch.utils.data import SequentialSampler
 from transformers import EvalPrediction, Trainer, TrainerState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
-from xlt_train.errors import RunError
+from xlt_train.errors import RunError, XltError
 from xlt_train.files import write_whole
 from xlt_train.methods.base import Batch, Method
 from xlt_train.runs.card import model_card
@@ -35,9 +35,10 @@ class RobustTrainer(Trainer):
     def __init__(self, *, method: Method, record: RunRecord, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.method, self.record = method, record
-        self.special_ids = tuple(getattr(self.processing_class, "all_special_ids", ()))
+        self.special_ids = special_ids(self.processing_class)
         self.label_smoother = None  # smoothing belongs to the method; evaluation is without
         self.model_accepts_loss_kwargs = False
+        self._unproved: Path | None = None  # the run folder, when its newest checkpoint has not been trained on from
         self._terms: dict[str, torch.Tensor] = {}
         self._batches = 0
 
@@ -60,21 +61,35 @@ class RobustTrainer(Trainer):
         loss = self.method.loss(model, batch)
         if not torch.isfinite(loss.total):  # the Trainer looks at every loss too, so nothing waits for this
             raise self._diverged({"loss": loss.total} | loss.terms)
+        self._rotate()
         for name, value in loss.terms.items():
             self._terms[name] = self._terms.get(name, torch.zeros((), device=value.device)) + value.detach()
         self._batches += 1
         return loss.total
 
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer."""
+        output = super().train(*args, **kwargs)
+        self._rotate()
+        return output
+
+    def _rotate(self) -> None:
+        """Remove older checkpoints, once a step from the newest has shown that it is sound, or the training is over."""
+        if self._unproved is not None:
+            limit, best = self.args.save_total_limit, self.state.best_model_checkpoint
+            rotate_checkpoints(str(self._unproved), save_total_limit=limit, best_model_checkpoint=best, use_mtime=True)
+            self._unproved = None
+
     def _diverged(self, terms: dict[str, torch.Tensor]) -> RunError:
-        step = self.state.global_step
         kept = complete_checkpoints(Path(str(self.args.output_dir)))
+        good = kept if self._unproved is None else kept[:-1]
         return RunError(
-            f"training step {step + 1:,}",
+            f"training step {self.state.global_step + 1:,}",
             found=", ".join(f"{name} {value.item():g}" for name, value in terms.items()),
             expected="a finite loss",
             remedy="Lower --learning_rate"
             + (", or --alpha, whose push has no bound" if "ept" in terms else "")
-            + (f"; {kept[-1].name} is the last checkpoint before it" if kept else ""),
+            + (f"; {good[-1].name} is the last good checkpoint" if good else ""),
         )
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -142,8 +157,7 @@ class RobustTrainer(Trainer):
         finally:
             self.args.save_total_limit = limit
         if self.args.should_save:
-            best = self.state.best_model_checkpoint
-            rotate_checkpoints(str(folder.parent), save_total_limit=limit, best_model_checkpoint=best, use_mtime=True)
+            self._unproved = folder.parent
 
     def _complete(self, folder: Path) -> None:
         """Card and record of a checkpoint that is otherwise whole."""
@@ -157,6 +171,12 @@ class RobustTrainer(Trainer):
         )
         write_whole(folder / "README.md", model_card(record).encode())
         sealed(record, folder).write(folder)
+
+
+def special_ids(tokenizer: Any) -> tuple[int, ...]:
+    """Ids of tokens that frame texts, such as [CLS] and [SEP]; not of those that stand for words, [UNK] and [MASK]."""
+    words = {tokenizer.unk_token_id, tokenizer.mask_token_id}
+    return tuple(sorted(set(tokenizer.all_special_ids) - words))
 
 
 class Accuracy:
@@ -191,7 +211,7 @@ def saving(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not _is_writing(error):
+        if isinstance(error, XltError) or not _is_writing(error):
             raise
         if folder.name.startswith(PREFIX_CHECKPOINT_DIR):
             shutil.rmtree(folder, ignore_errors=True)
