@@ -47,6 +47,7 @@ def main() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, _interrupt)
+    sys.unraisablehook = _swallowed
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - to the end of the process
@@ -97,6 +98,15 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     for other in _SIGNALS:  # a second one must not disturb the clean-up
         signal.signal(other, signal.SIG_IGN)
     raise Interrupted
+
+
+def _swallowed(caught: "sys.UnraisableHookArgs") -> None:
+    """Code called back from C, as numba's is by its compiler, cannot pass the exception on: raise it again a moment later."""
+    if caught.exc_type is not Interrupted:
+        sys.__unraisablehook__(caught)
+        return
+    signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
 
 
 def _fail(message: str, code: int) -> None:
