@@ -202,12 +202,6 @@ def test_wrong_settings_are_refused_before_files_are_read(toy: Toy, monkeypatch:
     monkeypatch.setattr(TrainingSets, "open", fail)
     with pytest.raises(UsageError, match="reading --angle: found -1"):
         _plan(toy, "turned", {"angle": -1.0})
-    with pytest.raises(UsageError, match="setting up the method turned: found corner, which is no setting"):
-        _plan(toy, "turned", {"corner": 1})
-    with pytest.raises(UsageError, match="setting up the method turned: found max_length"):
-        _plan(toy, "turned", {"max_length": 12})
-    with pytest.raises(UsageError, match="epsilon"):
-        _plan(toy, "turned", {"epsilon": 0.1})
 
 
 def test_a_setting_of_another_method_is_refused(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
