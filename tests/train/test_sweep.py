@@ -23,7 +23,7 @@ from xlt_train.sweep.command import JudgedOn, evaluate_words, fit_words
 from xlt_train.sweep.points import Contents, Point, points
 from xlt_train.sweep.run import plan_sweep
 from xlt_train.sweep.spec import Sweep, parse_set, plain, read_sweep, same
-from xlt_train.sweep.state import State
+from xlt_train.sweep.state import State, finished_record
 from xlt_train.sweep.table import table_rows, write_table
 
 FILE = """
@@ -98,6 +98,13 @@ def test_a_printed_row_stands_beside_runs_with_its_settings_and_languages() -> N
         ("[[published]]\naverage = true", ["True", "percent"]),
         ("[[published]]\nrwo = 'x'", ["'rwo'", "Did you mean row?"]),
         ("published = [3]", ["a table"]),
+        ("[[published]]\nat = 3", ["at = 3", "a table"]),
+        ("[[published]]\nat = { seed = 1979-05-27 }", ["seed = 1979", "finite numbers"]),
+        ("[[published]]\naccuracy = 90", ["accuracy = 90", "a table"]),
+        ("[[published]]\nrow = 3", ["row = 3", "text"]),
+        ("[[published]]\nnote = ['x']", ["note = ['x']", "text"]),
+        ("[source]\npaper = ['x']", ["paper = ['x']", "text"]),
+        ("about = 3", ["about = 3", "text"]),
     ],
 )
 def test_a_wrong_file_is_refused(text: str, words: list[str]) -> None:
@@ -256,6 +263,62 @@ def test_missing_data_is_said_before_anything_else(toy: Toy, tmp_path: Path) -> 
         points(sweep_of().with_fixed({"data": [str(tmp_path / "none")]}), Contents())
     with pytest.raises(ExamplesError, match="--dev"):
         planned(toy, dev=str(tmp_path / "none.tsv"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("method = ['rs-rp']", "method = ['rs-rp']"),
+        ("model = ['nano']", "model = ['nano']"),
+        ("model = { name = 'nano' }", "model = {'name': 'nano'}"),
+        ("max_length = [32, 64]", "max_length = [32, 64]"),
+        ("layers = { first = 6 }", "layers = {'first': 6}"),
+        ("text_columns = { a = 'x' }", "text_columns = {'a': 'x'}"),
+        ("include_original = 'no'", "include_original = 'no'"),
+    ],
+)
+def test_an_option_has_as_many_values_as_fit_takes(toy: Toy, tmp_path: Path, change: str, said: str) -> None:
+    """In the file, in its grid and by --set: a run that was asked for otherwise would never be seen as finished."""
+    key, _, value = change.partition(" = ")
+    base = f"data = '{toy.synonym}'\n" + "".join(
+        f"{k} = '{v}'\n" for k, v in (("method", "rs-rp"), ("model", "nano")) if k != key
+    )
+    single = sweep_of(f"[fit]\n{base}")
+    tried = [sweep_of(f"[fit]\n{base}{change}"), sweep_of(f"[fit]\n{base}[grid]\n{key} = [{value}]")]
+    tried += [single.changed([parse_set(f"{key}={value}")])] if not value.startswith("[") else []
+    tried += [single.changed([parse_set(f"{key}=[{value}]")])]
+    for sweep in tried:
+        with pytest.raises(UsageError) as caught:
+            plan_sweep([sweep], out=tmp_path, spellings=spellings())
+        assert said in str(caught.value)
+        assert "planning the sweep grid" in str(caught.value)
+
+
+def test_what_fit_takes_several_of_may_be_a_list(toy: Toy, tmp_path: Path) -> None:
+    text = "[fit]\nmethod = 'rs-rp'\ntext_columns = ['a', 'b']\ndev_rows = [0, 40]\nreport_to = ['none']\n"
+    text += "lr_scheduler_kwargs = { power = 2 }\n"
+    text += f"[grid]\ndata = ['{toy.synonym}', ['{toy.synonym}', '{toy.swap}']]\ncolumns = [['a', 'b'], 'c,d']\n"
+    text += "include_original = [true, false]"
+    assert len(plan_sweep([sweep_of(text)], out=tmp_path, spellings=spellings()).points) == 8
+    by_set = sweep_of(f"[fit]\ndata = '{toy.synonym}'\nmethod = 'rs-rp'").changed([parse_set("model=['nano', 'other']")])
+    assert len(plan_sweep([by_set], out=tmp_path, spellings=spellings()).points) == 2
+
+
+def test_a_run_is_found_finished_whose_model_reads_as_a_number(toy: Toy, tmp_path: Path) -> None:
+    (run,) = planned(toy, "[fit]\nmethod = 'rs-rp'\nmodel = 3")
+    about: dict[str, Any] = {"text_columns": [], "dev": None, "versions": {}, "device": "", "results": {}, "weights": {}}
+    about |= {
+        "method": {"name": "rs-rp", "paired": False, "variants": [[0, 0]]},
+        "training": {"seed": 42},
+        "results": {"steps": 1},
+    }
+    model = {"name": "3", "labels": ["a"], "max_length": 8, "randomly_initialised": False, "revision": None}
+    data = {"logical_hash": run.hashes[0]} | dict.fromkeys(("manifest_sha256", "recipe", "source", "synonyms"), "")
+    record = RunRecord(status=FINISHED, data=[data], model=model, **about)
+    record.write(tmp_path)
+    assert finished_record(tmp_path, run) == record
+    replace(record, model=model | {"name": "4"}).write(tmp_path)
+    assert finished_record(tmp_path, run) is None
 
 
 # ---- the commands

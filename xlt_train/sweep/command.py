@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from xlt_train.errors import UsageError
+
 if TYPE_CHECKING:
     from xlt_train.sweep.points import Point
+    from xlt_train.sweep.spec import Sweep
 
 
 class Spelling(NamedTuple):
@@ -22,6 +25,26 @@ class JudgedOn(NamedTuple):
     folder: str
     split: str = "test"
     rows: tuple[int, int] | None = None
+
+
+def check_kinds(sweep: "Sweep", spellings: Mapping[str, Spelling]) -> None:
+    """Whether each of our options has one value, or several, as `fit` takes it; the Trainer's are for the Trainer.
+
+    Raises UsageError for the first that has not.
+    """
+    tried = [(name, value) for name, values in sweep.grid.items() for value in values]
+    for name, value in (*sweep.fit.items(), *tried):
+        if name not in spellings:
+            continue
+        kind = spellings[name].kind
+        if kind == "flag" and not isinstance(value, bool):
+            expected, remedy = "true or false", "Write it without quotes"
+        elif isinstance(value, dict) or (isinstance(value, list) and kind == "one"):
+            expected = "one value for a run" if kind == "one" else "a value or a list of them"
+            remedy = "Write a value; several to try go into [grid]" if kind == "one" else "Write it so"
+        else:
+            continue
+        raise UsageError(f"planning the sweep {sweep.name}", found=f"{name} = {value!r}", expected=expected, remedy=remedy)
 
 
 def fit_words(point: "Point", spellings: Mapping[str, Spelling], folder: Path) -> list[str]:

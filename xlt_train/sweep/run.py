@@ -1,7 +1,7 @@
 """`sweep`: every run of a grid, one after the other, the whole way."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ from xlt_train.runs.record import RECORD_NAME
 from xlt_train.sweep.check import check_points
 from xlt_train.sweep.child import run_logged
 from xlt_train.sweep.choice import Chosen, Scored, choose
-from xlt_train.sweep.command import JudgedOn, Spelling, evaluate_words, fit_words
+from xlt_train.sweep.command import JudgedOn, Spelling, check_kinds, evaluate_words, fit_words
 from xlt_train.sweep.points import Contents, Point, points
 from xlt_train.sweep.spec import Published, Sweep
 from xlt_train.sweep.state import State, language_hashes, state_of
 from xlt_train.sweep.table import table_rows, write_table
 
 _LOCK = ".xlt-sweep.lock"
+_RUN_LOCK = ".xlt-run.lock"  # which `fit` holds
+_PATIENCE = 60.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,8 @@ def plan_sweep(
 ) -> SweepPlan:
     """The runs of these sweeps, and what they will be judged on. Raises XltError; nothing is written."""
     contents, out = Contents(), Path(out)
+    for sweep in sweeps:
+        check_kinds(sweep, spellings)
     found = [point for sweep in sweeps for point in points(sweep, contents)]
     return SweepPlan(
         sweeps=tuple(sweeps),
@@ -133,20 +137,38 @@ def run_sweep(plan: SweepPlan, say: Callable[[str], object] = lambda note: None)
 
 def _finish(plan: SweepPlan, point: Point, say: Callable[[str], object]) -> str | None:
     """Train and judge one run as far as it is not; what went wrong."""
-    log, state = plan.log(point.name), plan.state(point)
-    if state.status != "finished":
+    log = plan.log(point.name)
+    if plan.trains(point):
+        _wait_for(plan.folder(point), lambda: say(f"{point.name}: waiting for another process that trains there"))
+    if plan.trains(point):
         say(f"{point.name}: training")
-        error = run_logged(fit_words(point, plan.spellings, plan.folder(point)), log).error
+        error = run_logged(fit_words(point, plan.spellings, plan.folder(point)), log)
         if error is not None:
             say(f"{point.name}: failed: {error}")
             return error
     if plan.tests is not None and not plan.state(point).accuracy:
         say(f"{point.name}: judging on {plan.tests.folder}")
-        error = run_logged(evaluate_words(plan.folder(point), plan.tests), log).error
+        error = run_logged(evaluate_words(plan.folder(point), plan.tests), log)
         if error is not None:
             say(f"{point.name}: failed: {error}")
             return error
     return None
+
+
+def _wait_for(folder: Path, say: Callable[[], object]) -> None:
+    """Give a process that trains in `folder`, such as one of a killed sweep, time to end; `fit` refuses where it does not."""
+    path = folder / _RUN_LOCK
+    if not path.exists():
+        return
+    lock = FileLock(path)
+    with suppress(OSError):  # as a Timeout is; `fit` will say what is wrong
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say()
+            lock.acquire(timeout=_PATIENCE)
+        path.unlink(missing_ok=True)
+        lock.release()
 
 
 def _look(plan: SweepPlan, errors: Mapping[str, str | None]) -> Swept:

@@ -11,8 +11,9 @@ from typing import Any
 from xlt_train.errors import UsageError
 
 _TABLES = {"about": str, "fit": dict, "grid": dict, "source": dict, "published": list}
-_SOURCE = ("paper", "section", "note")
-_PUBLISHED = ("task", "table", "row", "at", "accuracy", "average", "note")
+_SOURCE = dict.fromkeys(("paper", "section", "note"), str)
+_PUBLISHED = {"task": str, "table": str, "row": str, "at": dict, "accuracy": dict, "average": object, "note": str}
+_KINDS: dict[type, str] = {str: "text", dict: "a table", list: "a list of tables"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +58,7 @@ class Sweep:
             raise UsageError(
                 doing, found=f"no TOML ({error})", expected="[fit] and [grid]", remedy="See docs/sweep.md"
             ) from error
-        _only(doing, body, _TABLES)
-        for key, value in body.items():
-            if not isinstance(value, _TABLES[key]):
-                raise UsageError(
-                    doing, found=f"{key} = {value!r}", expected=f"{key} as docs/sweep.md shows it", remedy="Write it so"
-                )
+        _check_keys(doing, body, _TABLES)
         grid = body.get("grid", {})
         for key, value in body.get("fit", {}).items():
             _check_value(doing, key, value)
@@ -72,7 +68,7 @@ class Sweep:
                 raise UsageError(
                     doing, found=f"{key} in [fit] and in [grid]", expected="each setting once", remedy="Take one of them out"
                 )
-        _only(f"{doing}, [source]", body.get("source", {}), _SOURCE)
+        _check_keys(f"{doing}, [source]", body.get("source", {}), _SOURCE)
         return cls(
             name=name,
             about=body.get("about", ""),
@@ -154,16 +150,17 @@ def _published(doing: str, entry: Any) -> Published:
     doing = f"{doing}, [[published]]"
     if not isinstance(entry, dict):
         raise UsageError(doing, found=repr(entry), expected="a table", remedy="See docs/sweep.md")
-    _only(doing, entry, _PUBLISHED)
+    _check_keys(doing, entry, _PUBLISHED)
+    for key, value in entry.get("at", {}).items():
+        _check_value(doing, key, value)
     accuracy, average = entry.get("accuracy", {}), entry.get("average")
-    numbers = [*accuracy.values(), *([] if average is None else [average])] if isinstance(accuracy, dict) else [accuracy]
-    for value in numbers:
+    for value in [*accuracy.values(), *([] if average is None else [average])]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
             raise UsageError(doing, found=repr(value), expected="accuracies in percent by language", remedy="Correct it")
     return Published(
-        task=str(entry.get("task", "")),
-        table=str(entry.get("table", "")),
-        row=str(entry.get("row", "")),
+        task=entry.get("task", ""),
+        table=entry.get("table", ""),
+        row=entry.get("row", ""),
         accuracy={language: float(value) for language, value in accuracy.items()},
         average=None if average is None else float(average),
         at=entry.get("at", {}),
@@ -171,11 +168,13 @@ def _published(doing: str, entry: Any) -> Published:
     )
 
 
-def _only(doing: str, found: Mapping[str, Any], names: Iterable[str]) -> None:
-    for key in found:
-        if key not in names:
-            remedy = f"{nearest(key, names)}See docs/sweep.md"
-            raise UsageError(doing, found=f"the key {key!r}", expected=f"only {', '.join(names)}", remedy=remedy)
+def _check_keys(doing: str, found: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
+    for key, value in found.items():
+        if key not in kinds:
+            remedy = f"{nearest(key, kinds)}See docs/sweep.md"
+            raise UsageError(doing, found=f"the key {key!r}", expected=f"only {', '.join(kinds)}", remedy=remedy)
+        if not isinstance(value, kinds[key]):
+            raise UsageError(doing, found=f"{key} = {value!r}", expected=_KINDS[kinds[key]], remedy="See docs/sweep.md")
 
 
 def _check_values(doing: str, key: str, values: Any) -> None:

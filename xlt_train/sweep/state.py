@@ -57,7 +57,8 @@ def finished_record(folder: Path, point: Point) -> RunRecord | None:
         tuple(data["logical_hash"] for data in record.data),
         dev,
     )
-    expected = (point.options["method"], point.options["model"], point.seed, point.hashes, point.dev_sha256)
+    method, model = str(point.options["method"]), str(point.options["model"])  # a folder may be named 3
+    expected = (method, model, point.seed, point.hashes, point.dev_sha256)
     return record if record.status == FINISHED and found == expected else None
 
 
