@@ -253,7 +253,7 @@ def test_a_sweep_that_ended_in_mid_run_goes_on(toy: Toy, clean_folder: Path) -> 
 
 def test_a_run_waits_for_who_trains_in_its_folder(copy: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a minute at most; `fit` then says what is wrong. What is finished waits for nobody."""
-    from xlt_train.runs import folder
+    from xlt_train.runs.lock import RUN_LOCK
 
     (plan,) = [plan_sweep(_sweeps(("mbert-rs-rp",), (str(toy.synonym),), str(toy.dev), SETS), out="out", spellings=spellings())]
     assert run._PATIENCE == 60
@@ -263,8 +263,8 @@ def test_a_run_waits_for_who_trains_in_its_folder(copy: Path, toy: Toy, monkeypa
     monkeypatch.setattr(run, "run_logged", lambda *_: calls.append(held.is_locked))
     first, second = (plan.folder(point) for point in plan.points)
     shutil.rmtree(second)
-    held = FileLock(second / folder._LOCK, thread_local=False)
-    with FileLock(first / folder._LOCK), held:
+    held = FileLock(second / RUN_LOCK, thread_local=False)
+    with FileLock(first / RUN_LOCK), held:
         run_sweep(plan, heard.append)
         assert calls == [True]  # it was tried all the same
         assert [note.split(": ")[1] for note in heard] == ["waiting for another process that trains there", "training"]
@@ -275,7 +275,7 @@ def test_a_run_waits_for_who_trains_in_its_folder(copy: Path, toy: Toy, monkeypa
     run_sweep(plan)
     late.join()
     assert calls == [True, False]
-    assert not (second / folder._LOCK).exists()
+    assert not (second / RUN_LOCK).exists()
     heard.clear()
     run_sweep(plan, heard.append)
     assert [note.split(": ")[1] for note in heard] == ["training"]  # nobody is there

@@ -5,19 +5,17 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from xlt_train.errors import RunError
 from xlt_train.files import pretty_json, write_whole
 from xlt_train.runs.checkpoint import check_unchanged
+from xlt_train.runs.lock import RUN_LOCK, held
 from xlt_train.runs.record import FINISHED, RECORD_NAME, RunRecord
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _STATE = "trainer_state.json"
-_LOCK = ".xlt-run.lock"
 RESUME = "--resume_from_checkpoint true"
 
 
@@ -98,31 +96,23 @@ def claimed(folder: Path, record: RunRecord, checkpoint: Path | None) -> Iterato
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / _LOCK, timeout=0)  # the system lets go of it when a process is killed
-    try:
+    busy = RunError(
+        f"starting a run in {folder}",
+        found="another process that trains there",
+        expected="one at a time",
+        remedy="Wait for it, or choose another --output_dir",
+    )
+    with ExitStack() as stack:
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-    except Timeout as error:
-        raise RunError(
-            f"starting a run in {folder}",
-            found="another process that trains there",
-            expected="one at a time",
-            remedy="Wait for it, or choose another --output_dir",
-        ) from error
-    try:
+            stack.enter_context(held(folder / RUN_LOCK, busy))
         yield
-    finally:
-        (folder / _LOCK).unlink(missing_ok=True)
-        lock.release()
 
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
-    except Timeout:  # of the lock; it is an OSError too
-        raise
     except OSError as error:
         raise RunError(
             f"starting a run in {folder}",
@@ -154,7 +144,7 @@ def place_best(checkpoint: Path) -> None:
 
 
 def _is_free(folder: Path) -> bool:
-    return not os.path.lexists(folder) or (folder.is_dir() and all(path.name == _LOCK for path in folder.iterdir()))
+    return not os.path.lexists(folder) or (folder.is_dir() and all(path.name == RUN_LOCK for path in folder.iterdir()))
 
 
 def step_of(path: Path) -> int:

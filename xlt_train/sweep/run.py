@@ -9,6 +9,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from xlt_train.errors import RunError
+from xlt_train.runs.lock import RUN_LOCK, held
 from xlt_train.runs.record import RECORD_NAME
 from xlt_train.sweep.check import check_points
 from xlt_train.sweep.child import run_logged
@@ -20,7 +21,6 @@ from xlt_train.sweep.state import State, language_hashes, state_of
 from xlt_train.sweep.table import table_rows, write_table
 
 _LOCK = ".xlt-sweep.lock"
-_RUN_LOCK = ".xlt-run.lock"  # which `fit` holds
 _PATIENCE = 60.0  # seconds
 
 
@@ -157,7 +157,7 @@ def _finish(plan: SweepPlan, point: Point, say: Callable[[str], object]) -> str 
 
 def _wait_for(folder: Path, say: Callable[[], object]) -> None:
     """Give a process that trains in `folder`, such as one of a killed sweep, time to end; `fit` refuses where it does not."""
-    path = folder / _RUN_LOCK
+    path = folder / RUN_LOCK
     if not path.exists():
         return
     lock = FileLock(path)
@@ -190,18 +190,11 @@ def _beside(plan: SweepPlan, point: Point) -> Published | None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / _LOCK, timeout=0)  # the system lets go of it when the process is killed
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise RunError(
-            f"starting the sweep in {folder}",
-            found="another sweep that is at work there",
-            expected="one at a time",
-            remedy="Wait for it, or choose another --out",
-        ) from error
-    try:
+    busy = RunError(
+        f"starting the sweep in {folder}",
+        found="another sweep that is at work there",
+        expected="one at a time",
+        remedy="Wait for it, or choose another --out",
+    )
+    with held(folder / _LOCK, busy):
         yield
-    finally:
-        (folder / _LOCK).unlink(missing_ok=True)
-        lock.release()
