@@ -33,7 +33,7 @@ def bootstrap_items(
     seed: int = 0,
     level: float = 0.95,
 ) -> ItemTest:
-    """Cluster bootstrap of the difference between `b` [T, P, I] and `a` [S, P, I]: T and S runs, P pairs, I items, right or wrong.
+    """Cluster bootstrap of the difference between `b` [T, P, I] and `a` [S, P, I]: runs, pairs and items, right or wrong.
 
     `sets`: the pairs, by position, whose mean each entry of the result is about; by default each pair by itself. An item's
     difference is the mean over the runs and the pairs of the set; `draws` samples of I items give means D*, and with D that

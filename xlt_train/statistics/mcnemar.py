@@ -21,8 +21,8 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> Discordant:
 
     Without a difference, an item that one run alone has right is as often the first's as the second's, so
     p = 2 P(X <= min(first, second)), at most 1, X binomial over the discordant items with 1/2 (McNemar 1947, in its exact
-    form). It is conservative: at most 0.05 in less than 5% of cases, and never with fewer than six discordant items. Missing where
-    a value is NaN. Raises StatisticsError for shapes that differ.
+    form). It is conservative: at most 0.05 in less than 5% of cases, and never with fewer than six discordant items.
+    Missing where a value is NaN. Raises StatisticsError for shapes that differ.
     """
     first, second = check_same_shape("comparing two runs item by item", a, b)
     only_a, only_b = ((x > y).sum(-1).astype(np.float64) for x, y in ((first, second), (second, first)))
