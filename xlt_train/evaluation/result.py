@@ -1,6 +1,6 @@
 """What an evaluation found, as values and as files: `accuracy.json`, `accuracy.md`, `predictions.parquet` (docs/format.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from xlt_train.runs.record import RunRecord, described, software_versions
 EVALUATION_FORMAT = "xlt-evaluation/2"
 _READ = (EVALUATION_FORMAT, "xlt-evaluation/1")  # the first differs in `run` alone, which is not read
 RESULT_NAME = "accuracy.json"
+PREDICTIONS_NAME = "predictions.parquet"
 
 
 class Predictions(NamedTuple):
@@ -127,6 +128,12 @@ def evaluation_of(
     )
 
 
+def tests_identity(files: Mapping[str, str], rows: Sequence[int] | None, columns: Mapping[str, Any], placeholders: str) -> str:
+    """What was judged on, as one word: `files` is language -> sha256. Two results are comparable when theirs are the same."""
+    body = {"files": dict(files), "rows": rows, "columns": dict(columns), "placeholders": placeholders}
+    return sha256_json(body)[:16]
+
+
 def check_result(body: dict[str, Any]) -> dict[str, Any]:
     """The content of an `accuracy.json`. Raises KeyError or ValueError when it is none."""
     if body["format"] not in _READ or not all({"language", "rows", "accuracy"} <= e.keys() for e in body["languages"]):
@@ -137,7 +144,7 @@ def check_result(body: dict[str, Any]) -> dict[str, Any]:
 def write_result(folder: Path, evaluation: Evaluation, found: Sequence[Predictions]) -> None:
     """Write the three files, `accuracy.json` last. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "predictions.parquet", _parquet(found, evaluation))
+    write_whole(folder / PREDICTIONS_NAME, _parquet(found, evaluation))
     write_whole(folder / "accuracy.md", evaluation.markdown().encode())
     write_whole(folder / RESULT_NAME, pretty_json(evaluation.to_json()))
 
