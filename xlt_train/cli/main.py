@@ -8,6 +8,7 @@ from types import FrameType
 
 import click
 
+from xlt_train.cli.compare import compare
 from xlt_train.cli.evaluate import evaluate
 from xlt_train.cli.fit import fit
 from xlt_train.cli.sweep import sweep
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (fit, evaluate, sweep):
+for command in (fit, evaluate, sweep, compare):
     cli.add_command(command)
 
 
