@@ -30,9 +30,10 @@ xlt-train compare baseline-1,baseline-2 mine=rs-da-1,rs-da-2 --json"""
 def compare(a: str, b: str, tests: str | None, pairs: bool, draws: int, seed: int, as_json: bool) -> None:
     """Whether B is better than A: in every language, with interval, p and verdict.
 
-    A and B are each a run of xlt-train fit, several that differ in the seed alone (with commas between them, a quoted pattern, or
-    the folder that holds them), a group that you name, NAME=RUN,RUN, or a folder of results of xlt-train evaluate. Both must
-    have been judged on the same files. A and B with several seeds each are tested over seeds; with one, only these runs can be compared.
+    A and B are each a run of xlt-train fit, several that differ in the seed alone (with commas between them, a quoted
+    pattern, or the folder that holds them), a group that you name, NAME=RUN,RUN, or a folder of results of xlt-train evaluate.
+    Both must have been judged on the same files. With several seeds on each side, the methods are tested over seeds; with one
+    seed, nothing but these runs can be compared.
     """
     need_report()
     from xlt_train.cli.compare_report import need_pairs, show_comparison
