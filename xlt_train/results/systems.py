@@ -111,7 +111,7 @@ def _system(part: Sequence[tuple[Judgement, Mapping[str, Any]]], name: str | Non
     if first.smoothing:
         settings |= {f"smoothing.{key}": value for key, value in first.smoothing.items()}
     return System(
-        name=name or first.run["method"]["name"],
+        name=name or first.run["method"]["name"] + (" smoothed" if first.smoothing else ""),
         method=first.run["method"]["name"],
         model=first.run["model"]["name"],
         settings=settings,
@@ -140,7 +140,7 @@ def varying(systems: Sequence[System]) -> list[str]:
 
 
 def _plain_key(key: str) -> str:
-    return {"method.variants": "m", "model.name": "model"}.get(key, key.removeprefix("method.").removeprefix("model."))
+    return {"method.variants": "m", "model.name": "model"}.get(key, key.rpartition(".")[2])
 
 
 def _shown(key: str, value: Any) -> str:
