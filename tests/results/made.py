@@ -73,8 +73,10 @@ def judged(
     rows: tuple[int, int] | None = None,
     smoothing: Mapping[str, Any] | None = None,
 ) -> Path:
-    """An evaluation of a run: `correct` [P, I] says which predictions are right; gold labels alternate. `files`: another one, another
-    test set."""
+    """An evaluation of a run: `correct` [P, I] says which predictions are right; gold labels alternate.
+
+    `files`: another one, another test set.
+    """
     record = json.loads((run / "xlt-run.json").read_text())
     cells = list(pairs or [(language, language) for language in languages])
     folder = run / "evaluations" / name
@@ -119,11 +121,12 @@ def judged(
         "versions": {"python": "3.11", "torch": "2.13"},
     }
     (folder / "accuracy.json").write_text(json.dumps(body))
+    golds = [LABELS[g] for g in np.tile(gold, len(cells))] if labelled else [None] * (n * len(cells))
     columns = {
         "item": pa.array(np.tile(np.arange(start, start + n), len(cells)), pa.int64()),
         "language_1": pa.array(np.repeat([a for a, _ in cells], n).tolist(), pa.string()),
         "language_2": pa.array(np.repeat([b for _, b in cells], n).tolist(), pa.string()),
-        "gold": pa.array([LABELS[g] for g in np.tile(gold, len(cells))], pa.string()) if labelled else pa.nulls(n * len(cells), pa.string()),
+        "gold": pa.array(golds, pa.string()),
         "predicted": pa.array([LABELS[p] for p in found.ravel()], pa.string()),
         "run": pa.array([body["run"]["identity"]] * (n * len(cells)), pa.string()),
     }  # fmt: skip
@@ -134,7 +137,7 @@ def judged(
 def made_group(
     folder: Path, method: str, accuracies: Mapping[str, float], *, seeds: int = 3, items: int = 200, **options: Any
 ) -> list[Path]:
-    """A run for each of `seeds` seeds, right on about those shares of the items in each language; the same draw in every call."""
+    """A run for each of `seeds` seeds, right on about those shares of the items in each language, the same in every call."""
     runs = []
     for seed in range(1, seeds + 1):
         numbers = np.random.default_rng(seed)
