@@ -170,3 +170,17 @@ def test_a_signature_holds_what_can_change_the_score(tmp_path: Path) -> None:
     (system,) = systems(tmp_path)
     for part in ("method rs-rp", "epsilon 0.1", "seed 1,2,3", "data dddddddd", "torch 2.13", "split test", "pairs same"):
         assert part in system.signature
+
+
+def test_datasets_are_told_apart_by_what_made_them(tmp_path: Path) -> None:
+    shares = dict.fromkeys(LANGUAGES, 0.8)
+    for m in (1, 3):
+        made_group(tmp_path / f"m{m}", "rs-da", shares, last=m)
+    for data in ("a", "b"):
+        made_group(tmp_path / data, "ear", shares, data=data * 64, seeds=1)
+    assert [system.name for system in systems(*(tmp_path / name for name in ("m1", "m3", "a", "b")))] == [
+        "rs-da, m 1",
+        "rs-da, m 3",
+        "ear, dataset aaaaaaaa",
+        "ear, dataset bbbbbbbb",
+    ]
