@@ -140,7 +140,7 @@ def varying(systems: Sequence[System]) -> list[str]:
 
 
 def telling(keys: Sequence[str]) -> list[str]:
-    """Of settings that differ, those that tell a reader something: no hash beside what made it another, no m of the data beside m."""
+    """Of settings that differ, those that tell a reader something: no hash beside what made it another, one m only."""
     data = [key for key in keys if key.startswith("data.") and not (key == "data.m" and "method.variants" in keys)]
     return [key for key in keys if not key.startswith("data") or key in data or (key == "dataset" and not data)]
 
