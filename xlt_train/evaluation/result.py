@@ -14,7 +14,7 @@ from xlt_train.runs.card import accuracy_table
 from xlt_train.runs.record import RunRecord, described, software_versions
 
 EVALUATION_FORMAT = "xlt-evaluation/2"
-_READ = (EVALUATION_FORMAT, "xlt-evaluation/1")  # the first differs in `run` alone, which is not read
+_READ = ("xlt-evaluation/3", EVALUATION_FORMAT, "xlt-evaluation/1")  # the first differs in `run` alone, which is not read
 RESULT_NAME = "accuracy.json"
 PREDICTIONS_NAME = "predictions.parquet"
 

@@ -62,7 +62,8 @@ def _folders(path: Path) -> list[Path]:
 def _found(path: Path, name: str | None) -> Found:
     if (path / RECORD_NAME).is_file():
         judgements = [Judgement.read(place.parent) for place in sorted((path / EVALUATIONS).glob(f"*/{RESULT_NAME}"))]
-        settings = RunRecord.read(path).settings()
+        record = RunRecord.read(path)
+        settings = record.settings() | data_facts(record.data)
     else:
         judgements = [Judgement.read(path)]
         settings = _flat(judgements[0].run)
@@ -79,7 +80,18 @@ def _found(path: Path, name: str | None) -> Found:
 def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
     """What a result tells of a run's settings, where the run itself is not at hand."""
     method = {f"method.{key}": value for key, value in run["method"].items()}
-    return {"dataset": [data["logical_hash"] for data in run["data"]], "model.name": run["model"]["name"]} | method
+    hashes = {"dataset": [data["logical_hash"] for data in run["data"]]}
+    return hashes | data_facts(run["data"]) | {"model.name": run["model"]["name"]} | method
+
+
+def data_facts(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What tells training sets apart in words: source, synonym set, and how variants were made."""
+    facts = {
+        "data.source": [one["source"]["name"] for one in data],
+        "data.synonyms": [(one["synonyms"] or {}).get("name") for one in data],
+        **{f"data.{key}": [one["recipe"].get(key) for one in data] for key in ("method", "p", "m", "seed", "words", "case")},
+    }
+    return {key: values[0] if len(set(values)) == 1 else values for key, values in facts.items()}
 
 
 def choose_tests(found: Sequence[Found], wanted: str | None = None) -> str:

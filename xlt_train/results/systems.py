@@ -111,7 +111,7 @@ def _system(part: Sequence[tuple[Judgement, Mapping[str, Any]]], name: str | Non
     if first.smoothing:
         settings |= {f"smoothing.{key}": value for key, value in first.smoothing.items()}
     return System(
-        name=name or first.run["method"]["name"],
+        name=name or first.run["method"]["name"] + (" smoothed" if first.smoothing else ""),
         method=first.run["method"]["name"],
         model=first.run["model"]["name"],
         settings=settings,
@@ -127,7 +127,7 @@ def named(systems: Sequence[System]) -> list[System]:
     found = []
     for system in systems:
         alike = [other for other in systems if other.name == system.name]
-        differing = varying(alike)
+        differing = telling(varying(alike))
         words = [f"{_plain_key(key)} {_shown(key, system.settings.get(key))}" for key in differing if key in system.settings]
         found.append(replace(system, name=", ".join([system.name, *words])) if len(alike) > 1 and words else system)
     return found
@@ -139,8 +139,16 @@ def varying(systems: Sequence[System]) -> list[str]:
     return [key for key in keys if len({_frozen(system.settings.get(key)) for system in systems}) > 1]
 
 
+def telling(keys: Sequence[str]) -> list[str]:
+    """Of settings that differ, those that tell a reader something: no hash beside what made it another, one m only."""
+    data = [key for key in keys if key.startswith("data.") and not (key == "data.m" and "method.variants" in keys)]
+    return [key for key in keys if not key.startswith("data") or key in data or (key == "dataset" and not data)]
+
+
 def _plain_key(key: str) -> str:
-    return {"method.variants": "m", "model.name": "model"}.get(key, key.removeprefix("method.").removeprefix("model."))
+    return {"method.variants": "m", "model.name": "model", "data.method": "operator", "data.seed": "data seed"}.get(
+        key, key.rpartition(".")[2]
+    )
 
 
 def _shown(key: str, value: Any) -> str:
