@@ -20,9 +20,7 @@ xlt-train compare baseline-1,baseline-2 mine=rs-da-1,rs-da-2 --json"""
 @click.command(cls=Help, epilog=_EXAMPLES)
 @click.argument("a")
 @click.argument("b")
-@click.option(
-    "--tests", metavar="NAME", help="Which test set, by the start of a result's folder or identity, where both share several."
-)
+@click.option("--tests", metavar="NAME", help="Which test set, of several: how its identity or its result's folder begins.")
 @click.option("--pairs", is_flag=True, help="Every pair of languages too, of runs judged with --pairs all.")
 @click.option("--draws", type=click.IntRange(99), default=10_000, show_default=True, help="Samples of each bootstrap.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstraps.")

@@ -43,9 +43,9 @@ class Outcome:
 class Claim:
     """What is said about one language, one pair of languages, or a mean over pairs; b minus a.
 
-    `seeds` decides where there are several seeds on both sides; `items` is the cluster bootstrap, `mcnemar` stands beside it for
-    single runs and single cells, `papers` is the bootstrapped paired t-test of Huang et al. 2021. `significant` is a claim about
-    the methods, which one seed never allows.
+    `seeds` decides where there are several seeds on both sides; `items` is the cluster bootstrap, `mcnemar` stands beside it
+    for single runs and single cells, `papers` is the bootstrapped paired t-test of Huang et al. 2021. `significant` is a claim
+    about the methods, which one seed never allows.
     """
 
     kind: str  # language, pair or mean
