@@ -1,12 +1,12 @@
 """Distances between the languages of PAWS-X and XNLI, as URIEL has them: python data/languages/make_distances.py
 
-Needs urielplus 1.3.2 (pip install urielplus==1.3.2), which brings the data of URIEL with it. Run it in an environment of its own:
-the package unpickles its own arrays, and copies them on its first import. Writes `distances.csv` beside this file; two minutes.
+Needs urielplus 1.3.2 (pip install urielplus==1.3.2), which brings the data of URIEL with it. Run it in an environment of its
+own: the package unpickles its own arrays, and copies them when it is first used. Writes `distances.csv` beside this file.
 
-The features are those of URIEL itself, without the databases that URIEL+ can add: Grambank moves the order of the languages away from
-the papers' (README.md). Of the sources of a feature the largest value counts (union, the package's default). A feature that is unknown
-for one of two languages is left out for that pair, nothing is imputed; where none is left the value is empty. A value is the angle
-between the two feature vectors over a right angle, rounded to four digits by the package.
+The features are those of URIEL itself, without the databases that URIEL+ can add: with Grambank the order of the languages is
+farther from the papers' (README.md). Of the sources of a feature the largest value counts (union, the package's default). A
+feature that is unknown for one of two languages is left out for that pair, nothing is imputed; where none is left the value is
+empty. A value is the angle between the two feature vectors over a right angle, rounded to four digits by the package.
 """
 
 import csv
@@ -17,8 +17,8 @@ from pathlib import Path
 from urielplus import urielplus
 
 METRICS = ("genetic", "geographic", "syntactic", "inventory", "phonological", "featural", "script")
-# ISO 639-3. Where URIEL has both the macrolanguage and its largest member, the one with more typological features known: ara 284 and
-# arb 66, zho 286 and cmn 278 of 289; swa and swh have the same 270.
+# ISO 639-3. Where URIEL has both the macrolanguage and a member, the one with more typological features known: ara 284 and arb
+# 66, zho 286 and cmn 278 of 289; swa and swh have the same 270.
 CODES = {
     "ar": "ara", "bg": "bul", "de": "deu", "el": "ell", "en": "eng", "es": "spa", "fr": "fra", "hi": "hin", "ja": "jpn",
     "ko": "kor", "ru": "rus", "sw": "swh", "th": "tha", "tr": "tur", "ur": "urd", "vi": "vie", "zh": "zho",
