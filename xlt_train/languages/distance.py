@@ -18,8 +18,8 @@ _EMBEDDED = "languages/distances.csv"
 class Order:
     """Languages by their distance from a source. `distances`: as far as they are known, 0 for the source, in that order.
 
-    `without`: those without a distance, which stand last and belong in no regression. `read_as`: names that no distance is known for
-    -> the base language whose distance stands for theirs.
+    `without`: those without a distance, which stand last and belong in no regression. `read_as`: names that the table lacks ->
+    the base language whose distance stands for theirs.
     """
 
     languages: tuple[str, ...]
@@ -40,7 +40,7 @@ def order(
 ) -> Order:
     """`languages` by their distance from `source`, ties and those without a distance by name.
 
-    `distances`: (language, language) -> distance in any unit; either direction will do. A language that is the source has distance 0.
+    `distances`: (language, language) -> distance in any unit; either direction will do. The source has distance 0.
     """
     found = {name: distances.get((source, name), distances.get((name, source))) for name in languages}
     known = {name: float(value) for name, value in found.items() if value is not None}
@@ -87,15 +87,15 @@ class Distances:
         return {**once, **{(b, a): value for (a, b), value in once.items()}}
 
     def base(self, language: str) -> str | None:
-        """The name under which the table has the language: as written, else without region and script; None if it has neither."""
+        """The name under which the table has the language: as written, else without region and script; None if neither."""
         plain = re.split("[-_]", language)[0].lower()
         return next((name for name in (language, plain) if name in self.languages), None)
 
     def between(self, a: str, b: str, metric: str = DEFAULT_METRIC) -> float | None:
         """The distance of two languages, 0 for one and the same name; None where the table does not define it.
 
-        So it is for two forms of one language (zh-Hans, zh-Hant): the table does not tell them apart. Raises UsageError for an unknown
-        metric.
+        So it is for two forms of one language (zh-Hans, zh-Hant), which the table does not tell apart. Raises UsageError for an
+        unknown metric.
         """
         values = self._of(metric)
         if a == b:

@@ -9,14 +9,16 @@ from pathlib import Path
 from xlt_train.errors import TableError
 from xlt_train.resources import resource
 
+_HUANG = "Improving Zero-Shot Cross-Lingual Transfer Learning via Robust Training"
 PAPERS = {
-    "huang-2021-arxiv-v1": "Huang et al. 2021, Improving Zero-Shot Cross-Lingual Transfer Learning via Robust Training, arXiv v1",
-    "huang-2021-emnlp": "Huang et al. 2021, Improving Zero-Shot Cross-Lingual Transfer Learning via Robust Training, EMNLP",
+    "huang-2021-arxiv-v1": f"Huang et al. 2021, {_HUANG}, arXiv v1",
+    "huang-2021-emnlp": f"Huang et al. 2021, {_HUANG}, EMNLP",
     "ding-2022-ear": "Ding et al. 2022, A Simple and Effective Method to Improve Zero-Shot Cross-Lingual Transfer Learning",
 }
 AVERAGE = "avg."
 COLUMNS = (
-    "paper", "table", "task", "model", "method", "encoder", "setting", "row_language", "column_language", "value", "marks", "source", "note"
+    "paper", "table", "task", "model", "method", "encoder", "setting", "row_language", "column_language", "value", "marks",
+    "source", "note",
 )  # fmt: skip
 
 
@@ -24,9 +26,9 @@ COLUMNS = (
 class Cell:
     """One printed number. `text`: its digits, in percent, empty for a gap; `note` then says why.
 
-    `model`: as printed; `method`: ours of that name, empty where we have none; `encoder`: mbert or xlm-r. `setting`: what the number is
-    for, such as {"alpha": "0.6"}. `row_language`: None but in a table of language pairs. `AVERAGE` in place of a language: a printed
-    average. `marks`: of bold and underline those that the text has. `source`: the work that the paper took the number from.
+    `model`: as printed; `method`: its name here, empty where it is none of ours; `encoder`: mbert or xlm-r. `setting`: what the
+    number is for, such as {"alpha": "0.6"}. `row_language`: None but in a table of language pairs. `AVERAGE` in place of a
+    language: a printed average. `marks`: of bold and underline those that the text has. `source`: where the paper took it from.
     """
 
     paper: str

@@ -127,15 +127,15 @@ def _table(group: Sequence[Cell]) -> Table:
         task=first.task,
         languages=tuple(cell.column_language for cell in rows[0] if cell.column_language != AVERAGE),
         systems=tuple(_system(row[0]) for row in rows),
-        values=np.array([[cell.value for cell in row[:-1]] for row in rows]),
-        averages=np.array([row[-1].value for row in rows]),
+        values=_fixed([[cell.value for cell in row[:-1]] for row in rows]),
+        averages=_fixed([row[-1].value for row in rows]),
         cells=rows,
     )
 
 
 def _matrix(group: Sequence[Cell]) -> Matrix:
     rows = _rows(group, key=lambda cell: cell.row_language)
-    values = np.array([[cell.value for cell in row] for row in rows])
+    values = _fixed([[cell.value for cell in row] for row in rows])
     first = group[0]
     return Matrix(
         paper=first.paper,
@@ -149,6 +149,13 @@ def _matrix(group: Sequence[Cell]) -> Matrix:
         average=float(values[-1, -1]),
         cells=rows,
     )
+
+
+def _fixed(values: Sequence[object]) -> np.ndarray:
+    """float64, not to be written to: a table is read once and shared."""
+    array = np.array(values, float)
+    array.flags.writeable = False
+    return array
 
 
 def _system(cell: Cell) -> System:
