@@ -15,7 +15,7 @@ SINGLE, DOUBLE = 3.3, 6.9  # print widths in inches: one column, and both, of a 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """A figure at its print size, and its text: title, caption, a description for who cannot see it, and the numbers as a table."""
+    """A figure at its print size, and its text: title, caption, a description for who cannot see it, its numbers as a table."""
 
     name: str  # the stem of its files, unique in a report
     title: str
@@ -27,7 +27,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A fitted line with its band: y [K], low [K], high [K] at x [K]; slope and intercept in units of y; `level` of the band, 0..1."""
+    """A fitted line with its band: y [K], low [K], high [K] at x [K], in units of y as are slope and intercept; `level` is 0..1."""
 
     x: "np.ndarray"
     y: "np.ndarray"
@@ -57,8 +57,8 @@ class Series:
 class Cloud:
     """Word vectors of one model and two groups of words, for one panel.
 
-    vectors_1 [A, D], vectors_2 [B, D]; `links` pairs a row of the first group with one of the second. `mean_rank`: of the true partner among
-    the `candidates` words of the second group, 1 is the best.
+    vectors_1 [A, D], vectors_2 [B, D]; `links` pairs a row of the first group with one of the second. `mean_rank`: of the true
+    partner among the `candidates` words of the second group, 1 is the best.
     """
 
     title: str

@@ -1,6 +1,7 @@
 """A table as a value: what each cell is, and what it means; how it looks is up to the renderers."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -16,8 +17,8 @@ _MINUS = "−"
 class Column:
     """The head of one column.
 
-    `unit`: numbers of the cells are always fractions (0..1) where it is "percent" or "points", and shown times 100; "points" with a
-    sign. "" is shown as it is. `group` is a heading over neighbouring columns that share it.
+    `unit`: numbers of the cells are fractions (0..1) where it is "percent" or "points", and shown times 100; "points" with a sign. ""
+    is shown as it is. `group` is a heading over neighbouring columns that share it.
     """
 
     label: str
@@ -29,10 +30,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value: text, a number in the unit of its column, or None where it is missing, which is drawn so and never averaged over.
+    """One value: text, a number in the unit of its column, or None where it is missing, which is drawn so.
 
-    `bold` means the best, `underlined` a significant difference. `sd`, `low`, `high` are in the cell's own unit, `p` is a probability; `note`
-    becomes a numbered footnote.
+    `bold` means the best, `underlined` a significant difference. `sd`, `low`, `high` are in the cell's own unit, `p` is a
+    probability; `note` becomes a numbered footnote.
     """
 
     value: str | float | None = None
@@ -52,7 +53,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The cells of one row, the heading of the rows that it stands among, and the line that says all that can change its numbers."""
+    """The cells of a row, the heading of the rows that it stands among, and a line of all that can change its numbers."""
 
     cells: tuple[Cell, ...]
     group: str = field(default="", kw_only=True)
@@ -63,8 +64,8 @@ class Row:
 class Table:
     """A table. `name` is the stem of its files and unique in a report.
 
-    The first `labels` columns name the row. `block` is how many number columns stand side by side on paper before the table is cut into
-    blocks, as in the papers (None: never cut). `spread`: show each sd behind its number.
+    The first `labels` columns name the row. `block` is how many number columns stand side by side on paper before the table is
+    cut into blocks, as in the papers (None: never cut). `spread`: show each sd behind its number.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Table:
     spread: bool = False
 
     def __post_init__(self) -> None:
+        check_name(self.name)
         widths = {len(row.cells) for row in self.rows} - {len(self.head)}
         if widths or not 0 < self.labels <= len(self.head):
             raise ReportError(
@@ -86,6 +88,17 @@ class Table:
                 expected="at least one column of labels, and as many cells in each row as there are columns",
                 remedy="Give every row a cell for each column, `Cell()` where there is no value",
             )
+
+
+def check_name(name: str) -> None:
+    """Raises ReportError unless `name` can be the stem of a file and part of an address."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise ReportError(
+            "Cannot name a table or figure",
+            found=repr(name),
+            expected="small letters, digits and hyphens, as in 'pawsx-average'",
+            remedy="Choose such a name",
+        )
 
 
 def row(*values: str | float | None | Cell, group: str = "", signature: str = "") -> Row:
@@ -131,11 +144,6 @@ def shown_number(column: Column, value: float) -> str:
 def shown_sd(column: Column, cell: Cell) -> str:
     """The spread in the column's unit and digits, without a sign; empty where there is none."""
     return "" if cell.sd is None else shown_number(replace(column, unit="percent" if column.unit else ""), cell.sd)
-
-
-def footnotes(table: Table) -> list[str]:
-    """The notes of the cells, each once, in the order of reading: note k is number k + 1."""
-    return list(dict.fromkeys(cell.note for line in table.rows for cell in line.cells if cell.note))
 
 
 def _number(cell: Cell) -> float | None:
