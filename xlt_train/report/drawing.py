@@ -27,7 +27,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A fitted line with its band: y [K], low [K], high [K] at x [K], in units of y as are slope and intercept; `level` is 0..1."""
+    """A fitted line with its band: y [K], low [K], high [K] at x [K], in units of y, as are slope and intercept; level 0..1."""
 
     x: "np.ndarray"
     y: "np.ndarray"

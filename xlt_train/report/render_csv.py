@@ -21,8 +21,8 @@ _MORE: dict[str, Callable[[Cell], object]] = {
 def csv_text(table: Table) -> str:
     """The table with one line of heads, RFC 4180 with line feeds.
 
-    Fractions stay fractions (0..1), with 15 significant digits; missing values are empty. Beside a column stand `sd`, `low`, `high`,
-    `p`, `significant` and `note` where a cell has one; before all, the rows' group, behind all, their signature.
+    Fractions stay fractions (0..1), with 15 significant digits; missing values are empty. Beside a column stand `sd`, `low`,
+    `high`, `p`, `significant` and `note` where a cell has one; before all, the rows' group, behind all, their signature.
     """
     columns: list[tuple[str, Reader]] = []
     if any(line.group for line in table.rows):

@@ -1,6 +1,6 @@
 r"""A table as LaTeX, in the papers' layout: booktabs, models as rows, languages as columns.
 
-The text needs `\usepackage{booktabs}` and UTF-8; letters that the document's font lacks stay as they are, for XeLaTeX or LuaLaTeX.
+The text needs `\usepackage{booktabs}` and UTF-8; letters that the document's font lacks stay, for XeLaTeX or LuaLaTeX.
 """
 
 import re
@@ -25,7 +25,7 @@ _MATH = {
 _MATH |= {"α": r"\alpha", "β": r"\beta", "δ": r"\delta", "ε": r"\varepsilon", "ρ": r"\rho", "σ": r"\sigma", "·": r"\cdot"}
 _SPECIAL |= {sign: rf"\ensuremath{{{command}}}" for sign, command in _MATH.items()} | {"–": "--", "—": "---", "…": r"\ldots{}"}
 _PATTERN = re.compile("|".join(map(re.escape, _SPECIAL)))
-_WIDE = 9  # more number columns than this side by side need both columns of the page
+_DOUBLE, _TIGHT = 6, 10  # more number columns than this need both columns of the page, need smaller print
 
 
 def latex(table: Table) -> str:
@@ -35,14 +35,16 @@ def latex(table: Table) -> str:
     """
     parts = blocks(table)
     size = max(len(part) for part in parts)
-    star = "*" if size > _WIDE else ""
+    star = "*" if size > _DOUBLE else ""
     signed = [f"% {comment(f'{row_name(table, row)}: {row.signature}')}" for row in table.rows if row.signature]
     align = "".join("l" if column.kind == "text" else "r" for column in table.head[: table.labels]) + "r" * size
     if len(parts) == 1:
         align = "".join("l" if column.kind == "text" else "r" for column in table.head)
     body = [line for k, part in enumerate(parts) for line in _block(table, part, size, first=k == 0)]
     caption = " ".join(escape(text) for text in (f"{table.title}.", table.caption, *legend(table)) if text)
-    font = [r"\footnotesize", r"\setlength{\tabcolsep}{2.5pt}"] if star else [r"\small", r"\setlength{\tabcolsep}{4pt}"]
+    font = (
+        [r"\footnotesize", r"\setlength{\tabcolsep}{2.5pt}"] if size > _TIGHT else [r"\small", r"\setlength{\tabcolsep}{4pt}"]
+    )
     lines = [*signed, rf"\begin{{table{star}}}[t]", r"\centering", *font, rf"\begin{{tabular}}{{{align}}}", r"\toprule", *body]
     lines += [r"\bottomrule", r"\end{tabular}", *_notes(table), rf"\caption{{{caption}}}", rf"\label{{tab:{table.name}}}"]
     return "\n".join([*lines, rf"\end{{table{star}}}"]) + "\n"
@@ -100,7 +102,7 @@ def _notes(table: Table) -> list[str]:
     """The notes below the table, in small print."""
     said = [rf"\textsuperscript{{{k}}}\,{escape(note)}" for k, note in enumerate(footnotes(table), 1)]
     said += [escape(note) for note in table.notes]
-    return [rf"\par\smallskip{{\footnotesize {' '.join(said)}\par}}"] if said else []
+    return [rf"\par\smallskip{{\footnotesize\raggedright {' '.join(said)}\par}}"] if said else []
 
 
 def _line(cells: list[str]) -> str:

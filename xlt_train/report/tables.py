@@ -17,8 +17,8 @@ _MINUS = "−"
 class Column:
     """The head of one column.
 
-    `unit`: numbers of the cells are fractions (0..1) where it is "percent" or "points", and shown times 100; "points" with a sign. ""
-    is shown as it is. `group` is a heading over neighbouring columns that share it.
+    `unit`: numbers of the cells are fractions (0..1) where it is "percent" or "points", and shown times 100; "points" with a
+    sign; "" as they are. `group` is a heading over neighbouring columns that share it.
     """
 
     label: str
