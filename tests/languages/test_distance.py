@@ -44,7 +44,9 @@ def test_the_embedded_distances_are_about_these_languages(uriel: Distances) -> N
         genetic = uriel.between(a, b, "genetic")
         assert genetic is not None
         assert (genetic == 1) == (family[a] != family[b]), (a, b)
-    near = {a: min((b for b in LANGUAGES if b != a), key=lambda b: uriel.between(a, b, "genetic") or 0) for a in "en es bg".split()}
+    near = {
+        a: min((b for b in LANGUAGES if b != a), key=lambda b: uriel.between(a, b, "genetic") or 0) for a in "en es bg".split()
+    }
     assert near == {"en": "de", "es": "fr", "bg": "ru"}
     ranked = sorted(uriel.values["geographic"].items(), key=lambda entry: entry[1])
     assert (ranked[0][0], ranked[-1][0]) == (("bg", "el"), ("ja", "sw"))
@@ -112,7 +114,9 @@ def test_a_source_without_distances_stands_first_all_the_same(uriel: Distances) 
 
 
 def test_order_sorts_by_any_distance_in_either_direction_ties_by_name() -> None:
-    found = order(["d", "c", "b", "a", "e", "s"], "s", {("s", "d"): 0.0, ("c", "s"): 1.5, ("s", "b"): 1.5, ("s", "a"): float("nan")})
+    found = order(
+        ["d", "c", "b", "a", "e", "s"], "s", {("s", "d"): 0.0, ("c", "s"): 1.5, ("s", "b"): 1.5, ("s", "a"): float("nan")}
+    )
     assert found.languages == ("s", "d", "b", "c", "a", "e")
     assert found.distances == {"s": 0, "d": 0, "b": 1.5, "c": 1.5}
     assert found.without == ("a", "e")
@@ -126,7 +130,9 @@ def test_all_pairs_of_a_metric_come_in_both_directions(uriel: Distances) -> None
 
 
 def test_a_table_of_ones_own(tmp_path: Path) -> None:
-    mine = Distances.read(_table(tmp_path, "en,de,edits,2", "fr,en,edits,1.5", "en,fr,edits,1.5", "zh-Hant,en,edits,7", "en,zh,edits,"))
+    mine = Distances.read(
+        _table(tmp_path, "en,de,edits,2", "fr,en,edits,1.5", "en,fr,edits,1.5", "zh-Hant,en,edits,7", "en,zh,edits,")
+    )
     assert (mine.name, mine.metrics, mine.metric) == ("mine.csv", ("edits",), "edits")
     assert mine.languages == {"en", "de", "fr", "zh", "zh-Hant"}
     found = mine.order(["zh-Hant", "de", "fr", "zh"], "en")
