@@ -16,7 +16,7 @@ from pathlib import Path
 
 from urielplus import urielplus
 
-METRICS = ("genetic", "geographic", "syntactic", "inventory", "phonological", "featural", "script")
+METRICS = ("genetic", "geographic", "syntactic", "inventory", "phonological", "featural")
 # ISO 639-3. Where URIEL has both the macrolanguage and a member, the one with more typological features known: ara 284 and arb
 # 66, zho 286 and cmn 278 of 289; swa and swh have the same 270.
 CODES = {

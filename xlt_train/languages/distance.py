@@ -1,5 +1,6 @@
 """Distances between languages by name: URIEL's, which come with the package, or a user's own table."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,10 +41,10 @@ def order(
 ) -> Order:
     """`languages` by their distance from `source`, ties and those without a distance by name.
 
-    `distances`: (language, language) -> distance in any unit; either direction will do. The source has distance 0.
+    `distances`: (language, language) -> distance in any unit, NaN being none; either direction will do. The source has 0.
     """
     found = {name: distances.get((source, name), distances.get((name, source))) for name in languages}
-    known = {name: float(value) for name, value in found.items() if value is not None}
+    known = {name: float(value) for name, value in found.items() if value is not None and not math.isnan(value)}
     known |= {source: 0.0} if source in found else {}
     ranked = sorted(known, key=lambda name: (name != source, known[name], name))
     without = tuple(sorted(set(languages) - set(known)))
@@ -81,7 +82,12 @@ class Distances:
         """Their names, in the order of the table."""
         return tuple(self.values)
 
-    def pairs(self, metric: str = DEFAULT_METRIC) -> dict[Pair, float]:
+    @property
+    def metric(self) -> str:
+        """The one that counts where none is named: `DEFAULT_METRIC`, or the first of a table without it."""
+        return DEFAULT_METRIC if DEFAULT_METRIC in self.values else next(iter(self.values))
+
+    def pairs(self, metric: str | None = None) -> dict[Pair, float]:
         """Every defined distance in both directions. Raises UsageError for a metric that the table lacks."""
         once = self._of(metric)
         return {**once, **{(b, a): value for (a, b), value in once.items()}}
@@ -91,7 +97,7 @@ class Distances:
         plain = re.split("[-_]", language)[0].lower()
         return next((name for name in (language, plain) if name in self.languages), None)
 
-    def between(self, a: str, b: str, metric: str = DEFAULT_METRIC) -> float | None:
+    def between(self, a: str, b: str, metric: str | None = None) -> float | None:
         """The distance of two languages, 0 for one and the same name; None where the table does not define it.
 
         So it is for two forms of one language (zh-Hans, zh-Hant), which the table does not tell apart. Raises UsageError for an
@@ -105,16 +111,16 @@ class Distances:
             return None
         return values.get((min(one, two), max(one, two)))
 
-    def order(self, languages: Sequence[str], source: str, metric: str = DEFAULT_METRIC) -> Order:
+    def order(self, languages: Sequence[str], source: str, metric: str | None = None) -> Order:
         """`languages` by their distance from `source`, as `order` of this module. Raises UsageError for an unknown metric."""
         found = {name: self.between(source, name, metric) for name in languages}
         known = {(source, name): value for name, value in found.items() if value is not None}
         bases = {name: self.base(name) for name in (source, *languages) if name == source or found[name] is not None}
-        return order(
-            languages, source, known, {name: base for name, base in bases.items() if base is not None and base != name}
-        )
+        read_as = {name: base for name, base in bases.items() if base is not None and base != name}
+        return order(languages, source, known, read_as)
 
-    def _of(self, metric: str) -> Mapping[Pair, float]:
+    def _of(self, metric: str | None) -> Mapping[Pair, float]:
+        metric = self.metric if metric is None else metric
         if metric not in self.values:
             raise UsageError(
                 f"looking up distances of {self.name}",

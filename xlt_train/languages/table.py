@@ -39,6 +39,8 @@ def _parsed(doing: str, lines: Iterable[list[str]]) -> tuple[dict[str, dict[Pair
     for number, row in enumerate(rows, 2):
         if row:
             _add(f"{doing}, line {number}", row, seen)
+    if not seen:
+        raise TableError(doing, found="no line below the header", expected="distances", remedy="Check the file")
     values: dict[str, dict[Pair, float]] = {metric: {} for metric, _, _ in seen}
     for (metric, one, two), value in seen.items():
         if value is not None:
