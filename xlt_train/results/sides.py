@@ -1,6 +1,5 @@
 """The two sides of a comparison: what each word names, as one system."""
 
-import glob
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,8 @@ def find_side(word: str) -> list[Found]:
 def _matches(part: str) -> list[str]:
     if Path(part).exists() or not any(mark in part for mark in _PATTERN):
         return [part]
-    found = sorted(glob.glob(part))
+    root = Path(Path(part).anchor)
+    found = sorted(str(path) for path in root.glob(str(Path(part).relative_to(root))))
     if not found:
         raise UsageError(
             f"looking for runs that match {part}", found="none", expected="at least one", remedy="Check the pattern; quote it"

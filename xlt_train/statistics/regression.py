@@ -56,7 +56,7 @@ def line_through(x: np.ndarray, y: np.ndarray) -> Line:
     if n < 3 or scatter <= 1e-12 * max(1.0, float(np.abs(first).max()) ** 2):
         why = f"{n} point(s), and a line with an error needs three" if n < 3 else "all points at the same distance"
         return Line(np.nan, np.nan, np.nan, np.nan, n, why)
-    slope = float(((first - mean) * second).sum() / scatter)
+    slope = float(((first - mean) * (second - second.mean())).sum() / scatter)
     intercept = float(second.mean() - slope * mean)
     left = float(((second - intercept - slope * first) ** 2).sum())
     total = float(((second - second.mean()) ** 2).sum())
