@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_HEIGHT, _LEGEND = 2.1, 0.15  # inches: the axes with labels, and each line of the legend
+_HEIGHT, _LEGEND = 2.1, 0.125  # inches: the axes with labels, and each line of the legend
 
 
 @styled
@@ -48,7 +48,7 @@ def curves(
     width, height = figure.get_size_inches()
     figure.legend(
         loc="upper left",
-        bbox_to_anchor=(0.44 / width, 1.0),
+        bbox_to_anchor=(0.52 / width, 1.0),
         ncols=1,
         handlelength=2.6,
         labelspacing=0.25,
@@ -81,7 +81,7 @@ def _canvas(lines: int) -> tuple["Figure", "Axes"]:
     """A figure as high as its legend needs, which stands above the axes, where it covers no data."""
     height = _HEIGHT + _LEGEND * lines
     figure = canvas(SINGLE, height)
-    return figure, axes_at(figure, 0.44, 0.4, SINGLE - 0.52, _HEIGHT - 0.48)
+    return figure, axes_at(figure, 0.52, 0.4, SINGLE - 0.6, _HEIGHT - 0.48)
 
 
 def _draw(axes: "Axes", one: Series, k: int) -> None:

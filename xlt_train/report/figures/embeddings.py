@@ -26,8 +26,8 @@ def embeddings(
 ) -> Drawing:
     """Draw a panel for each of up to three clouds, as before and after training; each is flattened by itself.
 
-    `labels` pairs, spread over the panel, are named. A word that no known font of the system can write is left out and counted in
-    the caption. One column of print for one cloud, two for more. Raises ReportError for no cloud or more than three, and for
+    `labels` pairs, spread over the panel, are named. A word that no known font of the system can write is left out and counted
+    in the caption. One column of print for one cloud, two for more. Raises ReportError for no cloud or more than three, and for
     vectors that are not finite or do not fit the words.
     """
     for cloud in clouds:

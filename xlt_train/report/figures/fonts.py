@@ -8,23 +8,13 @@ _FIRST = "DejaVu Sans"  # comes with matplotlib
 # Known to cover what it lacks, in the order of trying; used where a system has one.
 _OTHERS = (
     "Noto Sans CJK SC,Noto Sans CJK JP,Noto Sans CJK KR,Noto Sans SC,Noto Sans JP,Noto Sans KR,Source Han Sans SC,"
-    "WenQuanYi Zen Hei,WenQuanYi Micro Hei,Droid Sans Fallback,IPAexGothic,IPAGothic,NanumGothic,UnDotum,PingFang SC,Hiragino Sans,"
-    "Apple SD Gothic Neo,Microsoft YaHei,Yu Gothic,Malgun Gothic,Noto Sans Thai,Noto Sans Devanagari,Lohit Devanagari,Arial Unicode MS"
+    "WenQuanYi Zen Hei,WenQuanYi Micro Hei,Droid Sans Fallback,IPAexGothic,IPAGothic,NanumGothic,UnDotum,PingFang SC,"
+    "Hiragino Sans,Apple SD Gothic Neo,Microsoft YaHei,Yu Gothic,Malgun Gothic,Noto Sans Thai,Noto Sans Devanagari,"
+    "Lohit Devanagari,Arial Unicode MS"
 ).split(",")
 # Their letters join or move, which takes a shaping engine: matplotlib has one from 3.11 on.
-_JOINED = (
-    "ARABIC",
-    "HEBREW",
-    "SYRIAC",
-    "DEVANAGARI",
-    "BENGALI",
-    "TAMIL",
-    "TELUGU",
-    "KANNADA",
-    "MALAYALAM",
-    "GUJARATI",
-    "THAI",
-    "LAO",
+_JOINED = tuple(
+    "ARABIC HEBREW SYRIAC DEVANAGARI BENGALI TAMIL TELUGU KANNADA MALAYALAM GUJARATI GURMUKHI SINHALA KHMER THAI LAO".split()
 )
 
 

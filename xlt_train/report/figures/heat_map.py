@@ -149,7 +149,7 @@ def _bar(figure: "Figure", axes: "Axes", end: float) -> None:
     bar.tick_params(length=1.5, pad=1.5, labelsize=SMALL - 0.5)
     for spine in bar.spines.values():
         spine.set_visible(False)
-    bar.text(1, 1.02, "points", transform=bar.transAxes, ha="center", va="bottom", fontsize=SMALL - 0.5, color=INK)
+    bar.text(0, 1.02, "points", transform=bar.transAxes, ha="left", va="bottom", fontsize=SMALL - 0.5, color=INK)
 
 
 def _said(points: np.ndarray, bold: np.ndarray, *, square: bool, printed: bool) -> list[str]:

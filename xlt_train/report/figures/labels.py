@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xlt_train.report.figures.style import INK, MUTED
+from xlt_train.report.figures.style import INK, MUTED, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +30,8 @@ def place(
     Points are `at` and those of `avoid` [N, 2]. `families`: of fonts, for each text (the usual one). The limits of the
     axes must be final. First come, first placed.
     """
+    from matplotlib.patheffects import withStroke
+
     figure = axes.figure
     scale = figure.dpi / 72
     points = axes.transData.transform(at)
@@ -41,6 +43,7 @@ def place(
         label = axes.text(0, 0, text, fontsize=size, ha="center", va="center", color=INK, zorder=6)
         if families:
             label.set_fontfamily(families[k])
+        label.set_path_effects([withStroke(linewidth=1.4, foreground=PAPER)])  # a halo, should a line run below
         box = label.get_window_extent()
         half = np.array([box.width / 2 + scale, box.height / 2 + 0.3 * scale])
         centre = _free(points[k], half, others, taken, np.array(frame.extents), scale)

@@ -13,7 +13,7 @@ from xlt_train.report.tables import Cell, Column, Table, row
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_STEP, _BETWEEN, _LEGEND = 0.075, 0.13, 0.15  # inches: a system, the air between languages, a line of the legend
+_STEP, _BETWEEN, _LEGEND = 0.065, 0.09, 0.125  # inches: a system, the air between languages, a line of the legend
 
 
 @styled

@@ -48,7 +48,7 @@ def regression(
     _points(axes, at, known, line, {} if spread is None else spread)
     axes.set_xlabel(distance_title)
     axes.set_ylabel(f"{gain_title} (points)")
-    place(axes, at, known, size=SMALL)
+    place(axes, at, known, size=SMALL, avoid=np.concatenate([at, _drawn(at, known, line, spread or {})]))
     unknown = [language for language in gains if language not in known]
     return Drawing(
         name=name,
@@ -75,6 +75,18 @@ def _points(
     axes.plot(at[:, 0], at[:, 1], "o", color=SERIES[1], markersize=3.6, markeredgecolor=PAPER, markeredgewidth=0.4, zorder=5)
     axes.margins(0.07, 0.1)
     axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())
+
+
+def _drawn(at: np.ndarray, known: list[str], line: Line | None, spread: Mapping[str, tuple[float, float]]) -> np.ndarray:
+    """Places [N, 2] along the line and the bars, for labels to keep off."""
+    parts = [np.zeros((0, 2))]
+    if line is not None:
+        x = np.linspace(line.x.min(), line.x.max(), 80)
+        parts.append(np.stack([x, (line.intercept + line.slope * x) * 100], axis=1))
+    for language, (x, _) in zip(known, at):
+        if language in spread:
+            parts.append(np.stack([np.full(8, x), np.linspace(*spread[language], 8) * 100], axis=1))
+    return np.concatenate(parts)
 
 
 def _said(line: Line | None, unknown: list[str], spread: object) -> str:

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 from xlt_train.files import write_whole
+from xlt_train.report.blocks import Picture
 from xlt_train.report.drawing import Drawing
 from xlt_train.report.figures.style import style
 
@@ -28,6 +29,18 @@ def png_bytes(drawing: Drawing) -> bytes:
             out, format="png", dpi=DPI, metadata={"Software": None, "Title": drawing.title}, facecolor="white"
         )
     return out.getvalue()
+
+
+def picture(drawing: Drawing, svg: str) -> Picture:
+    """The drawing as a block of a page, with its SVG."""
+    return Picture(
+        name=drawing.name,
+        title=drawing.title,
+        caption=drawing.caption,
+        description=drawing.description,
+        numbers=drawing.numbers,
+        svg=svg,
+    )
 
 
 def save(drawing: Drawing, folder: Path) -> str:
