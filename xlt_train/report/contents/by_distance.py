@@ -12,6 +12,7 @@ from xlt_train.statistics.regression import Line, line_through
 
 _POINTS = 50  # of the band's outline
 LEVEL = 0.95
+FIGURE_2 = ("Huang et al. 2021, EMNLP, Table 1", "Huang et al. 2021, EMNLP, Table 2")
 
 
 def gains(material: Material, system: System, base: System) -> dict[str, float]:
@@ -33,10 +34,19 @@ def by_distance(material: Material) -> tuple[Section, list[Drawing]] | None:
     if not drawings:
         return None
     lead = (
-        f"Whether robust training helps more where a language is further from {material.source}. Distance: {material.distance}. "
-        "Languages are few and related, so the line describes these ones; it is no law.",
+        f"Whether robust training helps more where a language is further from {material.source}. "
+        f"Distance: {material.distance}. Languages are few and related, so the line describes these ones; it is no law.",
     )
     return Section("Gain and distance", lead), drawings
+
+
+def _shown_here(material: Material) -> list[tuple[System, System]]:
+    """Runs, and of what was published the rows of Figure 2's table and method."""
+    return [
+        (system, base)
+        for system, base in material.compared()
+        if system.runs or (str(system.source).startswith(FIGURE_2) and system.method == "rs-da" and not system.all_pairs)
+    ]
 
 
 def _drawn(material: Material, system: System, base: System) -> Drawing | None:
@@ -59,8 +69,17 @@ def _shown(line: Line, distances: list[float]) -> Drawn:
     x = np.linspace(0, max(distances), _POINTS)
     low, high = line.band(x, level=LEVEL)
     return Drawn(
-        x=x, y=line.at(x), low=low, high=high, slope=line.slope, intercept=line.intercept, r=line.r, p=line.p, n=line.n, level=LEVEL
-    )  # fmt: skip
+        x=x,
+        y=line.at(x),
+        low=low,
+        high=high,
+        slope=line.slope,
+        intercept=line.intercept,
+        r=line.r,
+        p=line.p,
+        n=line.n,
+        level=LEVEL,
+    )
 
 
 def _spread(material: Material, system: System) -> dict[str, tuple[float, float]] | None:

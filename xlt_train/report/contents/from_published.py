@@ -39,6 +39,12 @@ def published_systems(task: str) -> list[System]:
     return [*found, *(_of_matrix(matrix) for matrix in matrices() if matrix.task == task)]
 
 
+def published_settings(task: str) -> list[System]:
+    """The rows of their tables about one setting: ablations, weights, layers, dictionaries, source languages."""
+    others = [table for table in tables() if table.task == task and table.name not in MAIN[table.paper]]
+    return [system for table in others for system in of_table(table)]
+
+
 def cite(paper: str) -> str:
     """Authors, year and place: what tells the three papers apart."""
     words = PAPERS[paper].split(", ")

@@ -25,7 +25,8 @@ def key_of(system: System) -> Key:
 class Material:
     """`systems`: runs first, then published ones. `order`: languages by distance, `distance` what it was measured by.
 
-    `baselines`: what a system is measured against; `comparisons`: the tests, of runs only. `slug` begins the names of files.
+    `baselines`: what a system is measured against; `comparisons`: the tests, of runs only. `ablations`: published rows
+    about one setting each. `slug` begins the names of files.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Material:
     distance: str
     baselines: Mapping[Key, System]
     comparisons: Mapping[Key, Comparison] = field(default_factory=dict)
+    ablations: tuple[System, ...] = ()
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -62,7 +64,7 @@ class Material:
 
 
 def baselines_of(systems: Sequence[System], wanted: str | None = None) -> dict[Key, System]:
-    """What each system is measured against: the method `baseline` of the same model and source, or the one of the name `wanted`.
+    """What each system is measured against: the method `baseline` of the same model and source, or the one called `wanted`.
 
     Where several would do, as with other learning rates, none does but the one that is wanted. Raises UsageError for a name
     that no system has.

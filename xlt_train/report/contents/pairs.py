@@ -1,4 +1,6 @@
-"""Accuracy on every pair of languages (Huang et al. 2021, Tables 4 to 9), and maps of the difference to the baseline (Figures 4, 5)."""
+"""Accuracy on pairs of languages (Huang et al. 2021, Tables 4 to 9), and maps of differences to the baseline (Figures 4, 5)."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,8 +20,8 @@ def pairs(material: Material) -> tuple[Section, list[Drawing]] | None:
     compared = [(system, base) for system, base in material.compared() if system.all_pairs and base.all_pairs]
     drawings = _maps(material, compared)
     lead = (
-        "Text 1 is in the language of the row, text 2 in that of the column. The diagonal is the usual zero-shot result; beside it both "
-        "texts of a pair are in different languages.",
+        "Text 1 is in the language of the row, text 2 in that of the column. The diagonal is the usual zero-shot "
+        "result; beside it the texts of a pair are in different languages.",
     )
     blocks = (_means(material, systems), *(_matrix(material, system) for system in systems))
     return Section("Every pair of languages", lead, blocks), drawings
@@ -63,7 +65,7 @@ def _means(material: Material, systems: list[System]) -> Table:
         title=f"Means over pairs of languages, {material.title}",
         head=head,
         rows=tuple(lines),
-        caption="A mean with a missing cell is missing. Underlined: significant over seeds, after adjustment.",
+        caption="A mean with a missing cell is missing.",
         block=None,
     )
     for group in dict.fromkeys(line.group for line in lines):
@@ -78,33 +80,39 @@ def _claims(material: Material, system: System) -> dict[str, bool]:
 
 def _matrix(material: Material, system: System) -> Table:
     languages, matrix = material.languages, system.matrix(material.languages)
-    best = [np.nanmax(line) if np.isfinite(line).any() else np.nan for line in matrix]
     lines = [
-        row(
-            language,
-            *(Cell(known(value), bold=bool(value == best[k])) for value in matrix[k]),
-            known(mean_of(matrix[k])),
-        )
+        row(language, *map(known, matrix[k]), known(mean_of(matrix[k])), _highest(languages, matrix[k]))
         for k, language in enumerate(languages)
     ]
-    lines.append(row(AVERAGE, *(known(mean_of(column)) for column in matrix.T), known(mean_of(matrix))))
+    lines.append(row(AVERAGE, *(known(mean_of(column)) for column in matrix.T), known(mean_of(matrix)), None))
     axes = "text 1 down, text 2 across" if system.runs else "the paper does not say which of row and column is text 1"
     missing = int(np.isnan(matrix).sum())
     return Table(
         name=material.name("matrix", system.name, *(["published"] if system.source else [])),
         title=f"{system.name} on every pair of languages, {material.title}",
-        head=(Column("", kind="text"), *(Column(language) for language in languages), Column(AVERAGE)),
+        head=(
+            Column("", kind="text"),
+            *(Column(language) for language in languages),
+            Column(AVERAGE),
+            Column("highest", kind="text"),
+        ),
         rows=tuple(lines),
-        caption=f"Accuracy in percent, {axes}. Bold: the best of its row."
+        caption=f"Accuracy in percent, {axes}."
         + (f" {missing} cells are missing, and so is every mean that they belong to." if missing else "")
         + (f" Source: {system.source}." if system.source else ""),
         block=None,
     )
 
 
+def _highest(languages: Sequence[str], line: np.ndarray) -> str | None:
+    """The language of a row's highest number, several where they are equal; None where one is missing."""
+    return None if np.isnan(line).any() else " ".join(name for name, value in zip(languages, line) if value == line.max())
+
+
 def difference(material: Material, system: System, base: System) -> np.ndarray:
     """Accuracy of a system minus that of its baseline [L, L]; NaN where either lacks the cell."""
-    return system.matrix(material.languages) - base.matrix(material.languages)
+    found: np.ndarray = system.matrix(material.languages) - base.matrix(material.languages)
+    return found
 
 
 def _maps(material: Material, compared: list[tuple[System, System]]) -> list[Drawing]:

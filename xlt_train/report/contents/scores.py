@@ -32,13 +32,13 @@ def accuracy(material: Material) -> tuple[Section, list[Drawing]]:
 
 
 def accuracy_table(material: Material) -> Table:
-    """Systems down, languages across, the mean over languages last; the best of each group bold, significant gains underlined."""
+    """Systems down, languages across, the mean over languages last; best of a group bold, significant gains underlined."""
     head = (Column("model", kind="text"), *(Column(language) for language in material.languages), Column(AVERAGE))
     table = Table(
         name=material.name("accuracy"),
         title=f"Accuracy in each language, {material.title}",
         head=head,
-        rows=tuple(_row(material, system) for system in material.systems),
+        rows=tuple(_row(material, system) for system in material.systems if not (system.source and system.all_pairs)),
         caption=_caption(material),
         block=10,
         spread=any(len(system.runs) > 1 for system in material.own),
@@ -74,7 +74,7 @@ def _claims(comparison: Comparison | None) -> dict[str, Claim]:
         return {}
     found = {claim.what: claim for claim in comparison.of_kind("language")}
     means = [claim for claim in comparison.of_kind("mean") if claim.what in ("average", "diagonal")]
-    return found | {AVERAGE: claim for claim in means}
+    return found | ({AVERAGE: means[0]} if means else {})
 
 
 def _cell(mean: float, sd: float, claim: Claim | None, note: str = "") -> Cell:
@@ -84,7 +84,7 @@ def _cell(mean: float, sd: float, claim: Claim | None, note: str = "") -> Cell:
 
 
 def _caption(material: Material) -> str:
-    said = ["Accuracy in percent. Bold: the best of its group."]
+    said = ["Accuracy in percent; the best is that of a group of rows."]
     tested = [comparison for comparison in material.comparisons.values() if len(comparison.seeds_b) > 1]
     if tested:
         test = "paired t-test" if all(one.design == PAIRED for one in tested) else "t-test"
@@ -132,7 +132,7 @@ def _alarms(material: Material) -> Iterator[Note]:
 def against_baseline(material: Material) -> Section | None:
     """A table of tests for each system with a baseline."""
     tables: list[Table | Note] = []
-    for system, base in material.compared():
+    for system, _ in material.compared():
         comparison = material.comparisons.get(key_of(system))
         if comparison is not None:
             tables.append(_tests(material, comparison))
@@ -140,8 +140,9 @@ def against_baseline(material: Material) -> Section | None:
     if not tables:
         return None
     lead = (
-        "Two questions are kept apart. Over seeds: would the method be better if it were trained again, on these test items? Over "
-        "items: are these trained models better on other items of the same kind? An item counts once, in however many languages.",
+        "Two questions are kept apart. Over seeds: would the method be better if it were trained again, on these test items? "
+        "Over items: are these trained models better on other items of the same kind? An item counts once, in however many "
+        "languages.",
     )
     return Section("Tests against the baseline", lead, tuple(tables))
 
@@ -170,8 +171,8 @@ def _tests(material: Material, comparison: Comparison) -> Table:
         head=head,
         rows=tuple(lines),
         caption=f"{seeds}. The interval is that of the test that decides ({comparison.design}), 95%, not adjusted; adjusted: "
-        "Benjamini-Hochberg over the languages. Bootstrapped: the papers' bootstrapped paired t-test, not adjusted. Over items: "
-        f"cluster bootstrap of {comparison.draws:,} draws, seed {comparison.seed}.",
+        "Benjamini-Hochberg over the languages. Bootstrapped: the papers' bootstrapped paired t-test, not adjusted. Over "
+        f"items: cluster bootstrap of {comparison.draws:,} draws, seed {comparison.seed}.",
         block=None,
     )
 

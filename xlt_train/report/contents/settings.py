@@ -1,4 +1,4 @@
-"""Accuracy over one setting: m (Huang et al. 2021, Figure 3), weights, layers, epsilon, synonym set (EAR Tables 3 to 6, A.1 to A.4)."""
+"""Accuracy over one setting: m (Huang et al. 2021, Figure 3), weights, layers, synonyms (EAR Tables 3 to 6, A.1 to A.4)."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -43,7 +43,7 @@ class Varied(NamedTuple):
 
 def settings(material: Material) -> tuple[Section, list[Drawing]] | None:
     """A table and a figure for each setting that was varied."""
-    found = varied(material.systems)
+    found = varied([*material.own, *material.ablations])
     if not found:
         return None
     tables = tuple(_table(material, one) for one in found)
@@ -57,7 +57,7 @@ def settings(material: Material) -> tuple[Section, list[Drawing]] | None:
 
 
 def varied(systems: Sequence[System]) -> list[Varied]:
-    """Every setting with two or more values among systems that are alike in all else. A sweep over several settings gives several."""
+    """Every setting with two or more values among systems that are alike in all else; a sweep over several gives several."""
     found = []
     for source, method in dict.fromkeys((system.source, system.method) for system in systems):
         alike = [system for system in systems if (system.source, system.method) == (source, method)]
@@ -125,7 +125,7 @@ def _table(material: Material, one: Varied) -> Table:
             title=f"{one.label} by {one.title}, {material.title}",
             head=head,
             rows=tuple(lines),
-            caption="Accuracy in percent. Bold: the best of its column." + (f" Source: {source}." if source else ""),
+            caption="Accuracy in percent." + (f" Source: {source}." if source else ""),
             block=10,
             spread=any(len(system.runs) > 1 for system in one.systems),
         )
