@@ -5,7 +5,8 @@ XltError            anything that the caller can mend                        exi
 ├── DatasetError    a training set that is not what its manifest says, or lacks what was asked for
 ├── ExamplesError   a development or test file that cannot be read as it is
 ├── ModelError      a model that cannot be had, or does not fit the data
-└── RunError        a run folder that is in the way, damaged, or cannot be written
+├── RunError        a run folder that is in the way, damaged, or cannot be written
+└── AlignerError    a program that was to align words, and failed or wrote no alignment
 """
 
 
@@ -39,3 +40,7 @@ class ModelError(XltError):
 
 class RunError(XltError):
     """A run folder that is in the way, damaged, or cannot be written."""
+
+
+class AlignerError(XltError):
+    """A program that was to align words, and failed or wrote no alignment."""
