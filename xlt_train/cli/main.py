@@ -10,6 +10,7 @@ import click
 
 from xlt_train.cli.evaluate import evaluate
 from xlt_train.cli.fit import fit
+from xlt_train.cli.probe import probe
 from xlt_train.cli.sweep import sweep
 from xlt_train.errors import UsageError, XltError
 
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (fit, evaluate, sweep):
+for command in (fit, evaluate, probe, sweep):
     cli.add_command(command)
 
 

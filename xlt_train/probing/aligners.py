@@ -1,7 +1,7 @@
 """Which word of a sentence translates which word of its parallel: one small contract, and who keeps it.
 
-`mutual` takes vectors alone: two words are a pair when each is the other's nearest in the two sentences (as SimAlign's "Argmax",
-Jalili Sabet et al. 2020). Other aligners are programs (`probing.programs`).
+`mutual` takes vectors alone: two words are a pair when each is the other's nearest in the two sentences (as SimAlign's
+"Argmax", Jalili Sabet et al. 2020). Other aligners are programs (`probing.programs`).
 """
 
 from collections.abc import Callable, Sequence
@@ -62,7 +62,8 @@ def mutual_nearest(source: np.ndarray, target: np.ndarray, distance: Distance) -
 
 def cosine(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """1 - cosine of every pair of rows, [A, B]; a vector of zeros is as far from all."""
-    return 1 - _unit(source) @ _unit(target).T
+    apart: np.ndarray = 1 - _unit(source) @ _unit(target).T
+    return apart
 
 
 def euclidean(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -74,7 +75,8 @@ def euclidean(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     size = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, size, out=np.zeros_like(vectors), where=size > 0)
+    unit: np.ndarray = np.divide(vectors, size, out=np.zeros_like(vectors), where=size > 0)
+    return unit
 
 
 def _matrix(side: Side) -> np.ndarray:

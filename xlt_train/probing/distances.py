@@ -47,7 +47,8 @@ class Distances:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Aligned words of parallel sentences: where they stand, arrays [P], and by depth the norms of their differences, [P] float64.
+    """Aligned words of parallel sentences: where they stand, arrays [P], and by depth the norms of their differences, [P]
+    float64.
 
     `source` and `target` are positions in the two sentences.
     """
@@ -71,7 +72,7 @@ class Pairs:
 
 
 def linked_rows(
-    sources: Sequence[Sentence], targets: Sequence[Sentence], links: Sequence[Links], starts: tuple[np.ndarray, np.ndarray]
+    sources: Sequence[Sentence], links: Sequence[Links], starts: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Aligned words of sentences k and k: where they stand, [P, 4] (item, column, position in either), and their rows among the
     words of all sentences, [P, 2]; `starts`: of either side, as in `Vectors`.
@@ -91,15 +92,16 @@ def measured(places: np.ndarray, rows: np.ndarray, source: Vectors, target: Vect
         apart = vectors[rows[:, 0]].astype(np.float64) - target.by_depth[depth][rows[:, 1]]
         euclidean[depth] = np.sqrt((apart**2).sum(1))
         linf[depth] = np.abs(apart).max(1, initial=0)
-    return Pairs(*places.T, euclidean, linf)
+    return Pairs(places[:, 0], places[:, 1], places[:, 2], places[:, 3], euclidean, linf)
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
     """Pairs of several batches in the order of where they stand, so that figures do not depend on the batches."""
     places = np.concatenate([np.stack((p.item, p.column, p.source, p.target), axis=1) for p in parts])
     order = np.lexsort(places.T[::-1])
+    item, column, source, target = places[order].T
 
     def together(kind: str) -> dict[str, np.ndarray]:
         return {depth: np.concatenate([getattr(p, kind)[depth] for p in parts])[order] for depth in getattr(parts[0], kind)}
 
-    return Pairs(*places[order].T, together("euclidean"), together("linf"))
+    return Pairs(item, column, source, target, together("euclidean"), together("linf"))

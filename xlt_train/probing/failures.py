@@ -1,4 +1,6 @@
-"""Transfer failures (Huang et al. 2021, Eq. 1): right in the source language, wrong in the target, and how far their words lie apart."""
+"""Transfer failures (Huang et al. 2021, Eq. 1): right in the source language, wrong in the target, and how far their words lie
+apart.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,8 +22,8 @@ _FORMATS = ("xlt-evaluation/1", "xlt-evaluation/2", "xlt-evaluation/3")
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Some items: how many, the figures of their aligned words, and for each epsilon the share of items (of those with aligned words)
-    whose words are all inside."""
+    """Some items: how many, the figures of their aligned words, and for each epsilon the share of items (of those with aligned
+    words) whose words are all inside."""
 
     items: int
     distances: Distances
@@ -105,7 +107,7 @@ def judged_before(run: Path, weights: Mapping[str, str], tests: Parallel, layout
             f"looking for predictions of {run} on these files",
             found=f"{len(found):,} evaluations on them" + (", of other rows" if found else ""),
             expected="one, which says where transfer fails",
-            remedy="Run xlt-train evaluate with the same --test-dir, --split and --rows first, or leave failures out: --no-failures",
+            remedy="Run xlt-train evaluate with the same --test-dir, --split and --rows first, or add --no-failures",
         )
     folder = max(found)[-1]
     return Judged(folder.name, _right(folder, tests))
@@ -130,7 +132,7 @@ def _overlap(body: Mapping[str, Any], tests: Parallel) -> int:
 
 
 def _right(folder: Path, tests: Parallel) -> dict[str, dict[int, bool]] | None:
-    """Language -> item -> whether it was right, with all texts in that language. None without labels in one of the languages."""
+    """Language -> item -> whether it was right, with all texts in that language. None without labels in one language."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq

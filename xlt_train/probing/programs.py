@@ -136,7 +136,11 @@ def _found(program: str) -> str:
 
 def _unusable(name: str, found: str) -> UsageError:
     known = ", ".join((*VECTOR_ALIGNERS, EFLOMAL))
-    remedy = "Install it: pip install 'xlt[align]'" if name == "eflomal-align" else "Check --aligner, and that the program is installed"
+    remedy = (
+        "Install it: pip install 'xlt[align]'"
+        if name == "eflomal-align"
+        else "Check --aligner, and that the program is installed"
+    )
     return UsageError(
         f"choosing the aligner {name!r}",
         found=found,

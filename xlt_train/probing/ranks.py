@@ -12,8 +12,8 @@ _BLOCK = 1_024  # source words at a time, so that the distances to all words fit
 
 @dataclass(frozen=True, kw_only=True)
 class Rank:
-    """`words`: how many distinct words could be nearest. `pairs`: how many were ranked. `mean` rank, mean `reciprocal` rank, and the
-    share whose translation comes `first`; None where no pair was ranked."""
+    """`words`: how many distinct words could be nearest. `pairs`: how many were ranked. `mean` rank, mean `reciprocal` rank,
+    and the share whose translation comes `first`; None where no pair was ranked."""
 
     words: int
     pairs: int
@@ -38,9 +38,9 @@ class Rank:
 def translation_ranks(source: np.ndarray, targets: np.ndarray, words: Sequence[str], truth: np.ndarray) -> np.ndarray:
     """Rank [P] of the true translation among all distinct words, by Euclidean distance from the source word's vector.
 
-    `source` [P, D], `targets` [W, D] every word in its place in a text, `words` what each is, `truth` [P] the row of each translation.
-    A word is as near as its nearest place. Only words nearer than the translation in its own place go before it; other places of the
-    same word do not count.
+    `source` [P, D], `targets` [W, D] every word in its place in a text, `words` what each is, `truth` [P] the row of each
+    translation. A word is as near as its nearest place. Only words nearer than the translation in its own place go before it;
+    other places of the same word do not count.
     """
     _, kinds = np.unique(np.array(words, dtype=np.str_), return_inverse=True)
     order = np.argsort(kinds, kind="stable")

@@ -79,8 +79,8 @@ class Subject:
         return known | run
 
     def load(self) -> "Loaded":
-        """The encoder without its head, and its tokenizer. Raises RunError for a run that was changed, ModelError for a model that
-        cannot be had."""
+        """The encoder without its head, and its tokenizer. Raises RunError for a run that was changed, ModelError for a model
+        that cannot be had."""
         from safetensors import SafetensorError
         from transformers import AutoModel, AutoTokenizer
 

@@ -18,8 +18,8 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Replaced:
-    """A text, one of its variants, and the words that differ: their positions among the pieces between spaces, and their spans of
-    characters in either text. A text's item is its source row."""
+    """A text, one of its variants, and the words that differ: their positions among the pieces between spaces, and their spans
+    of characters in either text. A text's item is its source row."""
 
     original: Text
     variant: Text
@@ -93,8 +93,9 @@ def _only(one: Replaced, kept: list[int]) -> Replaced:
     """Of its words those of these numbers, each pair once."""
     words = _words(one)
     firsts = [k for k in kept if words.index(words[k]) == k]
-    parts = ([values[k] for k in firsts] for values in (one.positions, one.before, one.behind))
-    return Replaced(one.original, one.variant, one.number, *parts)
+    positions = [one.positions[k] for k in firsts]
+    before, behind = ([spans[k] for k in firsts] for spans in (one.before, one.behind))
+    return Replaced(one.original, one.variant, one.number, positions, before, behind)
 
 
 def _without(data: TrainingSet, found: str) -> DatasetError:

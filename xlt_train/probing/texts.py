@@ -24,9 +24,7 @@ class Parallel:
     files: dict[str, Examples]
 
     @classmethod
-    def read(
-        cls, test_dir: str | Path, split: str, layout: Layout, rows: tuple[int, int] | None, source: str
-    ) -> "Parallel":
+    def read(cls, test_dir: str | Path, split: str, layout: Layout, rows: tuple[int, int] | None, source: str) -> "Parallel":
         """Raises ExamplesError for files that are missing or not parallel, UsageError for a source without a file."""
         paths = language_files(test_dir, split)
         if source not in paths:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 class Vectors(NamedTuple):
-    """The words of some sentences, one behind the other: [W, D] float32 by depth; those of sentence k are starts[k]:starts[k + 1]."""
+    """The words of some sentences, one behind the other: [W, D] float32 by depth; those of sentence k are starts[k]:starts[k +
+    1].
+    """
 
     starts: np.ndarray
     by_depth: dict[str, np.ndarray]

@@ -1,8 +1,9 @@
 """Words of texts as a tokenizer cuts them, and the tokens that each is made of.
 
-A word is what the tokenizer calls one (`word_ids`), cut further where one of its tokens ends and letters meet punctuation, which
-tokenizers of pieces leave in one word. Languages written without spaces have no such words: there every token is one, but tokens
-of one character stay together. So Chinese words are characters for mBERT and pieces for XLM-R. What holds no letter or digit is no word.
+A word is what the tokenizer calls one (`word_ids`), cut further where one of its tokens ends and letters meet punctuation,
+which tokenizers of pieces leave in one word. Languages written without spaces have no such words: there every token is one, but
+tokens of one character stay together. So Chinese words are characters for mBERT and pieces for XLM-R. What holds no letter or
+digit is no word.
 """
 
 import unicodedata
@@ -55,7 +56,9 @@ def sentences_of(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[Text], ma
     """Each text by itself, cut at `max_length` tokens, in words. Raises ModelError for a tokenizer that cannot say them."""
     found = []
     for (item, column, text), inputs, encoding in _encoded(tokenizer, texts, max_length):
-        owners, words, spans = np.full(len(encoding.ids), -1, np.int32), [], []
+        owners = np.full(len(encoding.ids), -1, np.int32)
+        words: list[str] = []
+        spans: list[tuple[int, int]] = []
         for tokens in _groups(text, encoding):
             start, end = _trimmed(text, encoding.offsets[tokens[0]][0], max(encoding.offsets[k][1] for k in tokens))
             if any(char.isalnum() for char in text[start:end]):
@@ -69,7 +72,9 @@ def sentences_of(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[Text], ma
 def sentences_at(
     tokenizer: "PreTrainedTokenizerBase", texts: Sequence[Text], spans: Sequence[Sequence[tuple[int, int]]], max_length: int
 ) -> list[Sentence]:
-    """The same with words given as spans of characters: a word's tokens are all that hold some of it, none where it was cut off."""
+    """The same with words given as spans of characters: a word's tokens are all that hold some of it, none where it was cut
+    off.
+    """
     found = []
     for ((item, column, text), inputs, encoding), wanted in zip(_encoded(tokenizer, texts, max_length), spans):
         owners = np.full(len(encoding.ids), -1, np.int32)
@@ -96,7 +101,7 @@ def _encoded(
         return
     batch = tokenizer([text.text for text in texts], truncation=True, max_length=max_length)
     for k, text in enumerate(texts):
-        yield text, {name: values[k] for name, values in batch.items()}, batch.encodings[k]  # type: ignore[index]
+        yield text, {name: values[k] for name, values in batch.items()}, batch.encodings[k]
 
 
 def _groups(text: str, encoding: Any) -> Iterator[list[int]]:
