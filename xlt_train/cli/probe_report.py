@@ -39,7 +39,8 @@ def _show_depth(found: Probe, depth: str) -> None:
         figures = one.depths[depth]
         apart, rank = figures.distances, figures.rank
         line = f"{one.language:<10}{apart.pairs:>9,}{_number(apart.euclidean):>10}{_number(rank.mean, 1):>9}{rank.words:>8,}"
-        line += "".join(f"{_share(share):>10}" for share in apart.inside or [None for _ in epsilons])
+        shares = [f"{share:.1%}" for share in apart.inside] if apart.inside else ["-"] * len(epsilons)
+        line += "".join(f"{share:>10}" for share in shares)
         if one.failures is not None:
             line += _group(one.failures.failed[depth]) + _group(one.failures.kept[depth])
         click.echo(line)
@@ -52,7 +53,3 @@ def _group(group: Group) -> str:
 
 def _number(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"

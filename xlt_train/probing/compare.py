@@ -50,7 +50,7 @@ def compare(space: Space, sentences: Mapping[str, Sentences], source: str, setti
         for language in targets:
             here = _Here.of(space, block, vectors, own, sentences[language])
             places, rows = here.linked(settings, ready.get(language))
-            parts[language].append(measured(places, rows, here.source, here.target))
+            parts[language].append(measured(places, rows, here.source, here.target, settings.depths))
             if number == 0:
                 ranks[language] = here.ranks(rows, settings.depths)
                 drawing.add(language, places, here.words, rows[:, 1], here.target.by_depth)

@@ -85,11 +85,11 @@ def linked_rows(
     return np.concatenate((keys[owner], flat), axis=1), rows
 
 
-def measured(places: np.ndarray, rows: np.ndarray, source: Vectors, target: Vectors) -> Pairs:
+def measured(places: np.ndarray, rows: np.ndarray, source: Vectors, target: Vectors, depths: Sequence[str]) -> Pairs:
     """The norms of the differences of aligned words; `places` and `rows` as of `linked_rows`."""
     euclidean, linf = {}, {}
-    for depth, vectors in source.by_depth.items():
-        apart = vectors[rows[:, 0]].astype(np.float64) - target.by_depth[depth][rows[:, 1]]
+    for depth in depths:
+        apart = source.by_depth[depth][rows[:, 0]].astype(np.float64) - target.by_depth[depth][rows[:, 1]]
         euclidean[depth] = np.sqrt((apart**2).sum(1))
         linf[depth] = np.abs(apart).max(1, initial=0)
     return Pairs(places[:, 0], places[:, 1], places[:, 2], places[:, 3], euclidean, linf)

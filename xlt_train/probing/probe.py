@@ -215,7 +215,7 @@ def _synonyms(
     rows = np.array([before.starts[text] + word for text, word in kept], np.int64)
     links = [np.array([(word, word) for k, word in kept if k == text], np.int64).reshape(-1, 2) for text in range(len(found))]
     places, both = linked_rows(originals, links, (before.starts, behind.starts))
-    pairs = measured(places, both, before, behind)
+    pairs = measured(places, both, before, behind, settings.depths)
     words, truth = [variants[text].words[word] for text, word in kept], np.arange(len(kept))
     depths = {}
     for depth in settings.depths:
