@@ -39,6 +39,7 @@ class Report:
     """What was written, and where."""
 
     path: Path
+    summary: str
     tables: tuple[str, ...]
     figures: tuple[str, ...]
 
@@ -84,7 +85,7 @@ def report(
     progress("writing")
     record = _record(materials, page)
     publish(Path(out), record, lambda folder: write_report(page, drawings, folder))
-    return Report(path=Path(out), tables=tuple(record["tables"]), figures=tuple(record["figures"]))
+    return Report(path=Path(out), summary=page.summary, tables=tuple(record["tables"]), figures=tuple(record["figures"]))
 
 
 def _tasks(own: Sequence[System], against: str | None) -> list[str | None]:
