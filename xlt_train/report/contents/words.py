@@ -119,8 +119,8 @@ def _failures(material: Material, one: Probed) -> Table | None:
         head=head,
         rows=tuple(_failed(language, probe, depth, len(epsilons)) for language in languages),
         caption=f"Failed: right in {material.source}, wrong here; kept: right in both. Distance: mean Euclidean distance of "
-        f"their aligned words, at the depth {depth}. Inside: share of those words whose {probe.settings['norm']} distance is at "
-        "most that radius.",
+        f"their aligned words, at the depth {depth}. Inside: share of those words whose {probe.settings['norm']} distance is "
+        "at most that radius.",
         block=None,
     )
 
