@@ -27,7 +27,7 @@ def accuracy(material: Material) -> tuple[Section, list[Drawing]]:
     ]
     if any(len(system.runs) > 1 for system in material.own):
         lead.append("Means over training seeds; the small number is the standard deviation over them.")
-    return Section("Accuracy in each language", tuple(lead), (table, *_alarms(material))), drawings
+    return Section("Accuracy in each language", tuple(lead), (*_alarms(material), table)), drawings
 
 
 def accuracy_table(material: Material) -> Table:
@@ -108,9 +108,11 @@ def _alarms(material: Material) -> Iterator[Note]:
             if alarm.pair not in cells:
                 cells.append(alarm.pair)
     for name, cells in seen.items():
-        shown = ", ".join(cells[:15]) + (f" and {len(cells) - 15:,} more" if len(cells) > 15 else "")
+        every = len(cells) == next(len(system.pairs) for system in material.own if system.name == name)
+        shown = ", ".join(cells[:12]) + (f" and {len(cells) - 12:,} more" if len(cells) > 12 else "")
+        shown = "everywhere" if every else f"in {shown}"
         yield Note(
-            f"At chance level: {name} in {shown}. There the runs are not shown to be above always giving the most frequent "
+            f"At chance level: {name}, {shown}. There its runs are not shown to be above always giving the most frequent "
             "label, so differences between such cells mean nothing.",
             "alarm",
         )
