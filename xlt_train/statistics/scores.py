@@ -14,7 +14,7 @@ Pair = tuple[str, str]  # languages of text 1 and text 2; the same twice for sin
 class Scores:
     """One method on one test set. S seeds, P pairs of languages, I items; NaN where a cell is missing or has no labels.
 
-    `tests` is the identity of the test set and `about` its words. `correct` is None for numbers without predictions, such as
+    `tests` is the identity of the test set, None for numbers that do not tell it, and `about` its words. `correct` is None for numbers without predictions, such as
     published ones. `majority` is the share of the most frequent gold label, `classes` the number of labels; without them no
     alarm is raised.
     """
@@ -68,10 +68,10 @@ def align(a: Scores, b: Scores) -> Aligned:
     without any label.
     """
     doing = f"comparing {a.name} with {b.name}"
-    if a.tests != b.tests:
+    if a.tests is not None and b.tests is not None and a.tests != b.tests:
         raise StatisticsError(
             doing,
-            found=f"different test sets: {a.about} ({(a.tests or 'unnamed')[:8]}) and {b.about} ({(b.tests or 'unnamed')[:8]})",
+            found=f"different test sets: {a.about} ({a.tests[:8]}) and {b.about} ({b.tests[:8]})",
             expected="the same files and rows for both",
             remedy="Judge both on the same files: xlt-train evaluate RUN --test-dir DIR",
         )
