@@ -14,9 +14,9 @@ Pair = tuple[str, str]  # languages of text 1 and text 2; the same twice for sin
 class Scores:
     """One method on one test set. S seeds, P pairs of languages, I items; NaN where a cell is missing or has no labels.
 
-    `tests` is the identity of the test set, None for numbers that do not tell it, and `about` its words. `correct` is None for numbers without predictions, such as
-    published ones. `majority` is the share of the most frequent gold label, `classes` the number of labels; without them no
-    alarm is raised.
+    `tests` is the identity of the test set, None for numbers that do not tell it, and `about` its words. `correct` is None for
+    numbers without predictions, such as published ones. `majority` is the share of the most frequent gold label, `classes` the
+    number of labels; without them no alarm is raised.
     """
 
     name: str
