@@ -164,7 +164,7 @@ def test_a_missing_cell_is_missing_in_every_mean_with_it() -> None:
     verdicts = {claim.what: claim.verdict for claim in found.claims}
     missing = {what for what, verdict in verdicts.items() if verdict == "missing"}
     assert missing == {"de-en", "off-diagonal", "all pairs"}
-    assert any("b lacks de-en" in note for note in found.notes)
+    assert any("b has no accuracy of de-en" in note for note in found.notes)
     whole = compare(scores(a, pairs=CROSS), scores(b, "b", pairs=CROSS), draws=99)
     kept = [[claim.to_json() for claim in one.of_kind("language")] for one in (found, whole)]
     assert kept[0] == kept[1]

@@ -118,7 +118,7 @@ def test_a_matrix_with_missing_cells_says_so(clean_folder: Path, capsys: pytest.
     for name in ("de-en", "off-diagonal", "all"):
         assert found[name][-1] == "missing"
     assert found["de-ko"][-1] != "missing"
-    assert "note      b lacks de-en: missing, in every mean that it belongs to" in done.out
+    assert "note      b has no accuracy of de-en: missing, in every mean that it belongs to" in done.out
 
 
 def test_several_test_sets_are_told_apart_by_name(clean_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -215,9 +215,8 @@ def _notes(sides: Aligned) -> list[str]:
         gone = ["-".join(dict.fromkeys(pair)) for pair, bad in zip(side.pairs, np.isnan(side.accuracy).any(0)) if bad]
         if gone:
             more = f" and {len(gone) - 8:,} more" if len(gone) > 8 else ""
-            found.append(
-                f"{side.name} lacks {', '.join(gone[:8])}{more}: missing, in every mean that {'it belongs' if len(gone) == 1 else 'they belong'} to"
-            )
+            belong = "it belongs" if len(gone) == 1 else "they belong"
+            found.append(f"{side.name} has no accuracy of {', '.join(gone[:8])}{more}: missing, in every mean that {belong} to")
         if side.tests is None:
             found.append(f"{side.name} does not say its test set: it may be another one")
     design = _design(sides)
