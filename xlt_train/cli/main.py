@@ -11,6 +11,8 @@ import click
 from xlt_train.cli.compare import compare
 from xlt_train.cli.evaluate import evaluate
 from xlt_train.cli.fit import fit
+from xlt_train.cli.make_report import report
+from xlt_train.cli.probe import probe
 from xlt_train.cli.sweep import sweep
 from xlt_train.errors import UsageError, XltError
 
@@ -38,7 +40,7 @@ def cli() -> None:
     """
 
 
-for command in (fit, evaluate, sweep, compare):
+for command in (fit, evaluate, compare, report, probe, sweep):
     cli.add_command(command)
 
 
