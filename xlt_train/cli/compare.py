@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from xlt_train.results.systems import System
 
 _EXAMPLES = """Examples:
-xlt-train compare baseline rs-da
-xlt-train compare 'runs/baseline-*' 'runs/rs-da-*'
-xlt-train compare baseline-1,baseline-2 mine=rs-da-1,rs-da-2 --json"""
+xlt-train compare seeds/baseline-1 seeds/rs-da-1
+xlt-train compare 'seeds/baseline-*' 'seeds/rs-da-*'
+xlt-train compare seeds/baseline-1,seeds/baseline-2 mine=seeds/rs-da-1,seeds/rs-da-2 --json"""
 
 
 @click.command(cls=Help, epilog=_EXAMPLES)

@@ -53,20 +53,18 @@ def _explain(found: Comparison) -> None:
     """What each number is conditional on, and the rule of the verdict."""
     _line("shown", "accuracy in percent with its standard deviation over seeds; difference B - A in points, with 95% interval")
     if found.design == ONE_SEED:
-        test = "exact McNemar for a cell of two runs, else the bootstrap"
-        _line("p", f"{GIVEN_MODELS} ({test}); so is the interval (bootstrap by item, all its languages together)")
+        _line("p", f"{GIVEN_MODELS} (exact McNemar for a cell of two runs, else the bootstrap)")
+        _line("interval", f"{GIVEN_MODELS} (bootstrap by item, all its languages together)")
     else:
         _line("p", f"{GIVEN_ITEMS} ({found.design}); so is the interval")
         if found.design == PAIRED:
             _line("p papers", f"{GIVEN_ITEMS} (bootstrapped paired t-test)")
         if found.items is not None:
             _line("p items", f"{GIVEN_MODELS} (bootstrap by item, all its languages together)")
-    _line(
-        "adjusted", "every p is adjusted by Benjamini-Hochberg within its table's languages, means or pairs; intervals are not"
-    )
-    rule = (
-        f"p at most {ALPHA:g}; '{THESE_ITEMS}' where p items is above" if found.design != ONE_SEED else "speaks of these runs"
-    )
+    _line("adjusted", "every p by Benjamini-Hochberg, over the languages, the means or the pairs; intervals are not")
+    rule = f"runs differ where p is at most {ALPHA:g}; nothing is said of the methods"
+    if found.design != ONE_SEED:
+        rule = f"by p at most {ALPHA:g}" + (f"; '{THESE_ITEMS}' where p items is above" if found.items is not None else "")
     _line("verdict", rule)
 
 
@@ -83,7 +81,7 @@ def _row(claim: Claim, found: Comparison) -> list[str]:
         deciding = claim.seeds
         more = [claim.papers] * (found.design == PAIRED) + [claim.items] * (found.items is not None)
     low, high = claim.interval
-    interval = "" if math.isnan(low) else f"{100 * low:+.2f} {100 * high:+.2f}"
+    interval = "" if math.isnan(low) else f"{100 * low:+.2f} to {100 * high:+.2f}"
     sides = [_score(claim.a, claim.a_sd), _score(claim.b, claim.b_sd), _points(claim.difference)]
     return [claim.what, *sides, interval, _p(deciding), *map(_p, more), claim.verdict]
 

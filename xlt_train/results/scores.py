@@ -38,6 +38,7 @@ def scores_of(system: System) -> Scores:
         pairs=system.pairs,
         accuracy=system.accuracy,
         correct=correct,
+        items=items,
         majority=majority,
         classes=len(first.run["model"]["labels"]),
         tests=first.tests,

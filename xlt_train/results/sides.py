@@ -60,7 +60,15 @@ def _plain(one: Found, tests: str) -> Found:
 
 
 def told_apart(a: System, b: System) -> tuple[System, System]:
-    """The same with names that differ: by their settings, else by their sides."""
+    """The same with names that differ: by their settings, else by their sides. Raises UsageError for a result on both sides."""
+    both = {run.path.resolve() for run in a.runs} & {run.path.resolve() for run in b.runs}
+    if both:
+        raise UsageError(
+            f"comparing {a.name} with {b.name}",
+            found=f"{min(both)} on both sides",
+            expected="other runs on each",
+            remedy="Take it out of one of them",
+        )
     if a.name != b.name:
         return a, b
     first, second = named([a, b])

@@ -101,15 +101,15 @@ def compare(a: Scores, b: Scores, *, draws: int = 10_000, seed: int = 0) -> Comp
 
 
 def _comparison(sides: Aligned, claims: Sequence[Claim], draws: int, seed: int) -> Comparison:
-    correct = sides.a.correct
+    correct, known = sides.a.correct, sides.b if sides.a.tests is None else sides.a
     return Comparison(
         a=sides.a.name,
         b=sides.b.name,
         seeds_a=sides.a.seeds,
         seeds_b=sides.b.seeds,
         items=None if correct is None or sides.b.correct is None else correct.shape[2],
-        tests=sides.a.tests,
-        about=sides.a.about,
+        tests=known.tests,
+        about=known.about,
         design=_design(sides),
         claims=tuple(claims),
         alarms=(*alarms(sides.a), *alarms(sides.b)),
@@ -215,7 +215,10 @@ def _notes(sides: Aligned) -> list[str]:
         gone = ["-".join(dict.fromkeys(pair)) for pair, bad in zip(side.pairs, np.isnan(side.accuracy).any(0)) if bad]
         if gone:
             more = f" and {len(gone) - 8:,} more" if len(gone) > 8 else ""
-            found.append(f"{side.name} lacks {', '.join(gone[:8])}{more}: missing, in every mean that they belong to")
+            belong = "it belongs" if len(gone) == 1 else "they belong"
+            found.append(f"{side.name} has no accuracy of {', '.join(gone[:8])}{more}: missing, in every mean that {belong} to")
+        if side.tests is None:
+            found.append(f"{side.name} does not say its test set: it may be another one")
     design = _design(sides)
     if design == ONE_SEED:
         found.append("one seed: nothing is claimed about the methods; another seed may turn the difference around")

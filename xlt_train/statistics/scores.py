@@ -1,6 +1,6 @@
 """What a comparison is made of: the accuracies of one method over its seeds, and which predictions were right."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +14,9 @@ Pair = tuple[str, str]  # languages of text 1 and text 2; the same twice for sin
 class Scores:
     """One method on one test set. S seeds, P pairs of languages, I items; NaN where a cell is missing or has no labels.
 
-    `tests` is the identity of the test set and `about` its words. `correct` is None for numbers without predictions, such as
-    published ones. `majority` is the share of the most frequent gold label, `classes` the number of labels; without them no
-    alarm is raised.
+    `tests` is the identity of the test set, None for numbers that do not tell it, and `about` its words. `correct` is None for
+    numbers without predictions, such as published ones; `items` are the rows of the files that it is about. `majority` is the
+    share of the most frequent gold label, `classes` the number of labels; without them no alarm is raised.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Scores:
     pairs: tuple[Pair, ...]
     accuracy: np.ndarray  # [S, P], 0 to 1
     correct: np.ndarray | None = None  # [S, P, I], 0 or 1
+    items: np.ndarray | None = None  # [I]
     majority: np.ndarray | None = None  # [P], 0 to 1
     classes: int | None = None
     tests: str | None = None
@@ -68,10 +69,10 @@ def align(a: Scores, b: Scores) -> Aligned:
     without any label.
     """
     doing = f"comparing {a.name} with {b.name}"
-    if a.tests != b.tests:
+    if a.tests is not None and b.tests is not None and a.tests != b.tests:
         raise StatisticsError(
             doing,
-            found=f"different test sets: {a.about} ({(a.tests or 'unnamed')[:8]}) and {b.about} ({(b.tests or 'unnamed')[:8]})",
+            found=f"different test sets: {a.about} ({a.tests[:8]}) and {b.about} ({b.tests[:8]})",
             expected="the same files and rows for both",
             remedy="Judge both on the same files: xlt-train evaluate RUN --test-dir DIR",
         )
@@ -79,6 +80,8 @@ def align(a: Scores, b: Scores) -> Aligned:
         raise _unlike(
             doing, f"predictions of {a.correct.shape[2]} and of {b.correct.shape[2]} items", "the same items for both"
         )
+    if a.items is not None and b.items is not None and not np.array_equal(a.items, b.items):
+        raise _unlike(doing, "predictions of other items", "the same items for both")
     for scores in (a, b):
         if np.isnan(scores.accuracy).all():
             raise StatisticsError(
@@ -106,17 +109,7 @@ def _in_order(scores: Scores, pairs: tuple[Pair, ...], *, sort: bool) -> Scores:
         majority = np.full(len(pairs), np.nan)
         majority[places] = scores.majority
     seeds = tuple(scores.seeds[k] for k in rows) if scores.seeds else ()
-    return Scores(
-        name=scores.name,
-        seeds=seeds,
-        pairs=pairs,
-        accuracy=accuracy,
-        correct=correct,
-        majority=majority,
-        classes=scores.classes,
-        tests=scores.tests,
-        about=scores.about,
-    )
+    return replace(scores, seeds=seeds, pairs=pairs, accuracy=accuracy, correct=correct, majority=majority)
 
 
 def _unlike(doing: str, found: str, expected: str) -> StatisticsError:

@@ -81,8 +81,8 @@ def bootstrapped_t(a: np.ndarray, b: np.ndarray, *, draws: int = 10_000, seed: i
     p = (1 + draws with |t*| >= |t|) / (1 + draws) (Efron and Tibshirani 1993, chapter 16). A draw of S equal values has no
     spread: its t* is infinite and counts as at least as large, unless its mean is zero. So p is at least about S ** (1 - S),
     0.5 for two seeds and 0.07 or 0.11 for three, which are never significant. It is conservative beyond that too: with normal
-    seeds and no difference, p <= 0.05 in 3% of cases at five seeds and 4% at ten. Missing, and 1 for no difference, as in
-    `paired_t`.
+    seeds and no difference, p <= 0.05 in 2% of cases at five seeds, 4% at ten and 5% at twenty (benchmarks/calibration.py).
+    Missing, and 1 for no difference, as in `paired_t`.
     """
     check_draws("bootstrapping over seeds", draws)
     first, second = check_same_shape("bootstrapping over seeds", a, b)
