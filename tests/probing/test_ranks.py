@@ -10,7 +10,7 @@ from xlt_train.probing.ranks import Rank, translation_ranks
 
 def plain_rank(vector: np.ndarray, targets: np.ndarray, words: list[str], true: int) -> int:
     """1 + how many other words have a place nearer than the true one."""
-    distances = [float(((vector.astype(np.float64) - other) ** 2).sum()) for other in targets]
+    distances = ((targets - vector.astype(np.float64)) ** 2).sum(1).tolist()
     return 1 + len({word for word, d in zip(words, distances) if word != words[true] and d < distances[true]})
 
 
