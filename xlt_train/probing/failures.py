@@ -98,7 +98,7 @@ def judged_before(run: Path, weights: Mapping[str, str], tests: Parallel, layout
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"looking for predictions in {path.parent}",
-                found=f"a {RESULT_NAME} that is none",
+                found=f"no {RESULT_NAME} of an evaluation",
                 expected="what xlt-train evaluate wrote",
                 remedy="Move that folder away",
             ) from error
