@@ -92,7 +92,7 @@ def finish(
     """Judge what is not judged yet and write the results; see `evaluate`."""
     place = task.folder / EVALUATIONS / name_of(task.about) if out is None else out
     earlier = read_evaluation(place)
-    same = earlier is not None and earlier.about() == task.about
+    same = earlier is not None and (earlier.about(), earlier.run) == (task.about, task.run)
     if earlier is not None and same and not again:
         return Evaluated(path=place, evaluation=earlier, earlier=True)
     if out is not None and not same and (out / RESULT_NAME).exists():
