@@ -137,7 +137,7 @@ def _judged(task: Task, judge: Judge, rows: CellRows, parts: Parts, progress: Pr
         nonlocal done
         progress(done := done + more, total)
 
-    for k, cells in enumerate(units_of(task.cells, items)):
+    for k, cells in enumerate(units_of(task.cells, items, UNIT_ROWS)):
         part = parts.read(k, len(cells) * items)
         if part is not None:
             count(len(cells) * items)
