@@ -28,7 +28,7 @@ def cells_of(languages: Sequence[str], pairs: str, texts: int) -> list[Cell]:
     return [(a, b) for a in languages for b in languages if pairs == ALL or a == b]
 
 
-def units_of(cells: Sequence[Cell], items: int, rows: int = UNIT_ROWS) -> list[list[Cell]]:
+def units_of(cells: Sequence[Cell], items: int, rows: int) -> list[list[Cell]]:
     """Consecutive cells of at most so many rows together, one cell at least."""
     many = max(1, rows // items)
     return [list(cells[k : k + many]) for k in range(0, len(cells), many)]

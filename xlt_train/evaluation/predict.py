@@ -105,9 +105,23 @@ def predict(
     batch_size: int,
     progress: Callable[[int], object] = lambda rows: None,
 ) -> np.ndarray:
-    """Logits [N, C] float32 of N rows, given as one or two columns of texts; `progress` hears of every batch's size."""
-    judge = Judge(model=model, tokens=batch_size * encode.max_length)
-    return judge(Tokenised(encode, columns), np.zeros(len(columns[0]), np.int64), progress).logits
+    """Logits [N, C] float32 of N rows, given as one or two columns of texts, in batches of so many rows, by length.
+
+    `progress` hears of every batch's size.
+    """
+    import torch
+
+    rows = Tokenised(encode, columns)
+    order = np.argsort(rows.lengths, kind="stable")
+    found = np.empty((len(order), int(model.config.num_labels or 0)), np.float32)
+    model.eval()
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        batch = {name: torch.from_numpy(values).to(model.device) for name, values in rows.batch(chosen).items()}
+        with torch.inference_mode():
+            found[chosen] = model(**batch).logits.float().cpu().numpy()
+        progress(len(chosen))
+    return found
 
 
 def autocast(device: "torch.device", precision: str) -> AbstractContextManager[object]:

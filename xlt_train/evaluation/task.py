@@ -92,7 +92,7 @@ def finish(
     """Judge what is not judged yet and write the results; see `evaluate`."""
     place = task.folder / EVALUATIONS / name_of(task.about) if out is None else out
     earlier = read_evaluation(place)
-    same = earlier is not None and earlier.about() == task.about
+    same = earlier is not None and (earlier.about(), earlier.run) == (task.about, task.run)
     if earlier is not None and same and not again:
         return Evaluated(path=place, evaluation=earlier, earlier=True)
     if out is not None and not same and (out / RESULT_NAME).exists():
@@ -137,7 +137,7 @@ def _judged(task: Task, judge: Judge, rows: CellRows, parts: Parts, progress: Pr
         nonlocal done
         progress(done := done + more, total)
 
-    for k, cells in enumerate(units_of(task.cells, items)):
+    for k, cells in enumerate(units_of(task.cells, items, UNIT_ROWS)):
         part = parts.read(k, len(cells) * items)
         if part is not None:
             count(len(cells) * items)
