@@ -15,23 +15,24 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # For every element with text of its own: its size, and the contrast of its colour to the ground behind it (WCAG 2).
 CONTRASTS = """() => {
   const parse = c => { const m = c.match(/[\\d.]+/g).map(Number); return m.length > 3 ? m : [...m, 1]; };
-  const light = c => { const f = c.slice(0, 3).map(v => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
-    return 0.2126 * f[0] + 0.7152 * f[1] + 0.0722 * f[2] + 0.05; };
-  const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] > 0) return c; }
-    return [255, 255, 255]; };
+  const part = v => v <= 10.3 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+  const light = c => { const f = c.slice(0, 3).map(part); return 0.2126 * f[0] + 0.7152 * f[1] + 0.0722 * f[2] + 0.05; };
+  const ground = e => { for (; e; e = e.parentElement) {
+    const c = parse(getComputedStyle(e).backgroundColor); if (c[3] > 0) return c; } return [255, 255, 255]; };
   const ratio = (a, b) => { const p = [light(a), light(b)].sort((x, y) => y - x); return p[0] / p[1]; };
   const own = [...document.querySelectorAll("body *")].filter(e => !e.closest("svg") && !e.closest(".heard, .skip")
     && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()));
   const found = own.map(e => [e.tagName + "." + e.className, ratio(parse(getComputedStyle(e).color), ground(e))]);
   for (const e of document.querySelectorAll('svg [style*="fill: var(--"]')) {
     const name = e.getAttribute("style").match(/fill: var\\(--([a-z0-9-]+)/)[1];
-    if (!["grid", "paper"].includes(name)) found.push(["svg." + name, ratio(parse(getComputedStyle(e).fill), ground(e.closest("figure")))]);
+    const pair = [parse(getComputedStyle(e).fill), ground(e.closest("figure"))];
+    if (!["grid", "paper"].includes(name)) found.push(["svg." + name, ratio(...pair)]);
   }
   return found;
 }"""
 WIDTHS = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 BEYOND = """() => [...document.querySelectorAll("body *")].filter(e => !e.closest("table, svg, .skip, .heard"))
-  .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.tagName + "." + e.className)"""
+  .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (320, "dark"), (1280, "light"), (1280, "dark")])
 def test_on_a_screen_nothing_is_cut_and_all_can_be_read(browser: Any, address: str, width: int, scheme: str) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 700}, color_scheme=scheme, java_script_enabled=True)
+    context = browser.new_context(viewport={"width": width, "height": 700}, color_scheme=scheme)
     view, said, asked = context.new_page(), [], []
     view.on("console", lambda message: said.append(message.text))
     view.on("pageerror", lambda error: said.append(str(error)))

@@ -155,7 +155,7 @@ def test_a_regression_says_its_line_and_names_who_is_left_out(drawings: dict[str
     assert "slope +6.00 points for a distance of 1, r = −0.62, p = 0.018, n = 14" in said
     assert "95% confidence" in said
     assert "Not drawn, without gain or distance: sw, zz." in said
-    assert [line.cells[0].value for line in drawings["gain"].numbers.rows][-2:] == ["sw", "zz"]
+    assert [line.cells[0].value for line in drawings["gain"].numbers.rows][-2:] == ["sw", "zz"]  # in the order of their names
     plain = regression("g", "g", {"de": 0.01}, {"de": 0.4}, None, distance_title="d")
     assert "No line is fitted." in plain.caption
     assert "Not drawn" not in plain.caption
