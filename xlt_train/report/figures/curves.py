@@ -50,7 +50,7 @@ def curves(
     width, height = figure.get_size_inches()
     figure.legend(
         loc="upper left",
-        bbox_to_anchor=(0.52 / width, 1.0),
+        bbox_to_anchor=(0.52 / width, 1 - 0.03 / height),
         ncols=1,
         handlelength=2.6,
         labelspacing=0.25,
@@ -81,7 +81,7 @@ def _check(series: Sequence[Series], *, logarithmic: bool) -> None:
 
 def _canvas(lines: int) -> tuple["Figure", "Axes"]:
     """A figure as high as its legend needs, which stands above the axes, where it covers no data."""
-    height = _HEIGHT + _LEGEND * lines
+    height = _HEIGHT + _LEGEND * lines + 0.03
     figure = canvas(SINGLE, height)
     return figure, axes_at(figure, 0.52, 0.4, SINGLE - 0.6, _HEIGHT - 0.48)
 

@@ -33,7 +33,7 @@ def language_dots(name: str, title: str, languages: Sequence[str], systems: Sequ
         )
     labels = [wrapped(one.name) for one in systems]
     each = _STEP * len(systems) + _BETWEEN
-    top, high = _LEGEND * sum(label.count("\n") + 1 for label in labels) + 0.06, each * len(languages)
+    top, high = _LEGEND * sum(label.count("\n") + 1 for label in labels) + 0.09, each * len(languages)
     figure = canvas(SINGLE, top + high + 0.4)
     axes = axes_at(figure, 0.4, 0.38, SINGLE - 0.5, high)
     _lanes(axes, languages)
@@ -41,7 +41,7 @@ def language_dots(name: str, title: str, languages: Sequence[str], systems: Sequ
         _dots(axes, one, k, (k - (len(systems) - 1) / 2) * _STEP / each, labels[k])
     figure.legend(
         loc="upper left",
-        bbox_to_anchor=(0.4 / SINGLE, 1.0),
+        bbox_to_anchor=(0.4 / SINGLE, 1 - 0.03 / (top + high + 0.4)),
         labelspacing=0.25,
         borderaxespad=0.1,
         borderpad=0,
