@@ -8,8 +8,10 @@ import pytest
 
 from tests.conftest import PROJECT
 from xlt_train.errors import TableError, UsageError
+from xlt_train.files import sha256_file
 from xlt_train.languages.distance import DEFAULT_METRIC, Distances, order
 from xlt_train.published.tables import matrix
+from xlt_train.resources import resource
 
 LANGUAGES = "ar bg de el en es fr hi ja ko ru sw th tr ur vi zh".split()
 METRICS = "genetic geographic syntactic inventory phonological featural".split()
@@ -54,6 +56,11 @@ def test_the_embedded_distances_are_about_these_languages(uriel: Distances) -> N
     assert uriel.order(["hi", "tr", "fr", "ja"], "tr", "syntactic").languages[-1] == "fr"
 
 
+def test_the_table_is_the_one_that_was_checked() -> None:
+    text = (PROJECT / "data" / "languages" / "README.md").read_text(encoding="utf-8")
+    assert sha256_file(resource("languages/distances.csv"))[:16] in text
+
+
 def _stated() -> dict[str, tuple[float, float]]:
     text = (PROJECT / "data" / "languages" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\w+) \| (-?\d\.\d\d) \| (-?\d\.\d\d) \|$", text, re.MULTILINE)
@@ -93,6 +100,7 @@ def test_names_with_region_or_script_stand_at_the_distance_of_their_base(uriel: 
     assert found.distances["zh-Hant"] == found.distances["zh"] == uriel.between("en", "zh")
     assert found.read_as == {"en-GB": "en", "zh-Hant": "zh", "fr_CA": "fr"}
     assert "zh-Hant stands at the distance of zh." in found.notes()
+    assert uriel.between("EN_us", "DE") == uriel.between("en", "de")
     assert uriel.between("zh-Hans", "zh-Hant") is None, "unknown, which is not 0"
     assert uriel.between("zh-Hans", "zh-Hans") == 0
 
@@ -106,6 +114,7 @@ def test_a_language_without_a_distance_is_named_and_last(uriel: Distances) -> No
     assert found.notes() == ["No distance is known for pt-BR, tlh: last in the order, left out of regressions."]
     gap = uriel.order(["ur", "hi", "de"], "de", "phonological")
     assert (gap.languages, gap.without) == (("de", "hi", "ur"), ("ur",))
+    assert uriel.order(["ur-PK"], "de", "phonological").read_as == {}, "nothing stands for it"
 
 
 def test_a_source_without_distances_stands_first_all_the_same(uriel: Distances) -> None:
@@ -131,7 +140,7 @@ def test_all_pairs_of_a_metric_come_in_both_directions(uriel: Distances) -> None
 
 def test_a_table_of_ones_own(tmp_path: Path) -> None:
     mine = Distances.read(
-        _table(tmp_path, "en,de,edits,2", "fr,en,edits,1.5", "en,fr,edits,1.5", "zh-Hant,en,edits,7", "en,zh,edits,")
+        _table(tmp_path, "en,de,edits,2", "", "fr,en,edits,1.5", "en,fr,edits,1.5", "zh-Hant,en,edits,7", "en,zh,edits,")
     )
     assert (mine.name, mine.metrics, mine.metric) == ("mine.csv", ("edits",), "edits")
     assert mine.languages == {"en", "de", "fr", "zh", "zh-Hant"}

@@ -8,9 +8,11 @@ import pytest
 
 from tests.conftest import PROJECT
 from xlt_train.errors import TableError, UsageError
+from xlt_train.files import sha256_file
 from xlt_train.methods.registry import METHODS
 from xlt_train.published.cells import AVERAGE, PAPERS, cells, read_cells
 from xlt_train.published.tables import Matrix, Table, matrices, matrix, table, tables
+from xlt_train.resources import resource
 
 HUANG, V1, DING = "huang-2021-emnlp", "huang-2021-arxiv-v1", "ding-2022-ear"
 PAWSX, XNLI = "en de es fr ja ko zh".split(), "en ar bg de el es fr hi ru sw th tr ur vi zh".split()
@@ -136,6 +138,7 @@ def test_numbers_that_stand_two_in_a_cell_are_told_apart_by_the_average() -> Non
 def test_bold_marks_the_highest_of_each_column(one: Table) -> None:
     printed = np.column_stack((one.values, one.averages))
     assert (one.marked("bold") == (printed == printed.max(axis=0))).all()
+    assert not one.marked("underline").any()
 
 
 def test_underlines_are_only_above_the_baseline() -> None:
@@ -269,12 +272,14 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, line: str, messa
         read_cells(tmp_path / "p.csv")
 
 
-def test_readme_counts_them() -> None:
+def test_readme_counts_them_and_their_bytes_are_those_that_were_compared_with_the_papers() -> None:
     text = (PROJECT / "data" / "published" / "README.md").read_text(encoding="utf-8")
     for paper in PAPERS:
         numbers = sum(bool(cell.text) for cell in cells() if cell.paper == paper)
         gaps = sum(not cell.text for cell in cells() if cell.paper == paper)
-        assert f"| {numbers:,} | {gaps} |\n" in text.partition(f"| `{paper}.csv` |")[2].partition("\n")[0] + "\n"
+        sha256 = sha256_file(resource(f"published/{paper}.csv"))
+        line = next(line for line in text.splitlines() if line.startswith(f"| `{paper}.csv` |"))
+        assert line.endswith(f"| {numbers:,} | {gaps} | {sha256[:16]} |")
 
 
 def test_readme_lists_the_averages_that_are_beyond() -> None:

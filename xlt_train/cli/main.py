@@ -20,6 +20,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = "interrupted; nothing half-written counts"
 _GO_ON = {
     "fit": ". Complete checkpoints are kept: to go on, repeat the command with --resume_from_checkpoint true.",
+    "evaluate": ". What was judged is kept: to go on, repeat the command.",
     "sweep": ". Finished runs and complete checkpoints are kept: to go on, repeat the command.",
 }
 

@@ -35,9 +35,9 @@ xlt-train report --against published --out papers"""
 def report(runs: tuple[str, ...], metric: str | None, as_json: bool, **options: Any) -> None:
     """One page with tables and figures of RUNS, for reading and for a paper.
 
-    RUNS are folders of xlt-train fit that were judged, folders of such folders, results of xlt-train evaluate, or groups that you
-    name, NAME=RUN,RUN. Runs that differ in the seed alone are one row. Writes index.html, which needs no network, and every table
-    as CSV, Markdown and LaTeX, every figure as SVG and PNG. Without RUNS, --against published shows the papers' numbers alone.
+    RUNS are folders of xlt-train fit that were judged, folders of such folders, results of xlt-train evaluate, or groups that
+    you name, NAME=RUN,RUN. Runs that differ in the seed alone are one row. Writes index.html, which needs no network, every
+    table as CSV, Markdown and LaTeX, every figure as SVG and PNG. Without RUNS, --against published shows the papers' numbers.
     """
     need_report()
     from xlt_train.languages.distance import DEFAULT_METRIC

@@ -12,8 +12,8 @@ import numpy as np
 
 from xlt_train.data.examples import Layout
 from xlt_train.errors import RunError
-from xlt_train.evaluation.evaluate import EVALUATIONS
 from xlt_train.evaluation.result import RESULT_NAME
+from xlt_train.evaluation.task import EVALUATIONS
 from xlt_train.probing.distances import Distances, Pairs
 from xlt_train.probing.texts import Parallel
 
@@ -98,7 +98,7 @@ def judged_before(run: Path, weights: Mapping[str, str], tests: Parallel, layout
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"looking for predictions in {path.parent}",
-                found=f"a {RESULT_NAME} that is none",
+                found=f"no {RESULT_NAME} of an evaluation",
                 expected="what xlt-train evaluate wrote",
                 remedy="Move that folder away",
             ) from error

@@ -104,10 +104,11 @@ def _means(states: Tensor, mask: Tensor, owners: np.ndarray, words: int, depth: 
             expected=f"one for each of {list(mask.shape)} tokens",
             remedy="Choose another --depth or model",
         )
-    flat = states[mask.bool()].float()  # in the order of `owners`, on whichever side the padding stands
-    kept = torch.from_numpy(owners >= 0).to(flat.device)
-    index = torch.from_numpy(owners).to(flat.device)[kept].long()
-    sums = torch.zeros(words, flat.shape[1], device=flat.device).index_add_(0, index, flat[kept])
-    counts = torch.zeros(words, device=flat.device).index_add_(0, index, torch.ones_like(index, dtype=torch.float32))
-    means: np.ndarray = (sums / counts.clamp_min(1)[:, None]).cpu().numpy()
-    return means
+    flat = states[mask.bool()].float().cpu().numpy()  # in the order of `owners`, on whichever side the padding stands
+    index = owners[owners >= 0]
+    found = np.zeros((words, flat.shape[1]), np.float32)
+    if len(index):
+        starts = np.flatnonzero(np.diff(index, prepend=-1))  # a word's tokens stand together
+        counts = np.diff(starts, append=len(index))
+        found[index[starts]] = np.add.reduceat(flat[owners >= 0], starts, axis=0) / counts[:, None]
+    return found

@@ -1,9 +1,8 @@
 """Words of texts as a tokenizer cuts them, and the tokens that each is made of.
 
-A word is what the tokenizer calls one (`word_ids`), cut further where one of its tokens ends and letters meet punctuation,
-which tokenizers of pieces leave in one word. Languages written without spaces have no such words: there every token is one, but
-tokens of one character stay together. So Chinese words are characters for mBERT and pieces for XLM-R. What holds no letter or
-digit is no word.
+A word is a run of tokens without a space between them, cut where one of them ends and letters meet punctuation. The languages
+written without spaces have no such words: there every token is one, but tokens of one character stay together. So Chinese words
+are characters for mBERT and pieces for XLM-R. What holds no letter or digit is no word.
 """
 
 import unicodedata
@@ -107,10 +106,10 @@ def _encoded(
 def _groups(text: str, encoding: Any) -> Iterator[list[int]]:
     """Tokens of each word, and of each run of punctuation, in their order."""
     group: list[int] = []
-    for k, (word, (start, end)) in enumerate(zip(encoding.word_ids, encoding.offsets)):
-        if word is None or start == end or encoding.special_tokens_mask[k]:
+    for k, (span, special) in enumerate(zip(encoding.offsets, encoding.special_tokens_mask)):
+        if special or span[0] == span[1]:
             continue
-        if group and (word != encoding.word_ids[group[-1]] or _apart(text, encoding.offsets[group[-1]], (start, end))):
+        if group and _apart(text, encoding.offsets[group[-1]], span):
             yield group
             group = []
         group.append(k)
@@ -119,15 +118,14 @@ def _groups(text: str, encoding: Any) -> Iterator[list[int]]:
 
 
 def _apart(text: str, before: tuple[int, int], after: tuple[int, int]) -> bool:
-    """Whether one word ends between two tokens of what the tokenizer calls a word."""
+    """Whether a word ends between two tokens that follow each other."""
     if after[0] < before[1]:  # bytes of one character
         return False
-    left, right = text[slice(*before)].rstrip(), text[slice(*after)].lstrip()
-    if not left or not right:
+    if after[0] > before[1] or text[before[1] - 1].isspace() or text[after[0]].isspace():
         return True
-    if unicodedata.category(right[0]).startswith("M"):  # a mark belongs to the letter before it
+    if unicodedata.category(text[after[0]]).startswith("M"):  # a mark belongs to the letter before it
         return False
-    kinds = _kind(left[-1]), _kind(right[0])
+    kinds = _kind(text[before[1] - 1]), _kind(text[after[0]])
     return kinds[0] != kinds[1] or _ALONE in kinds
 
 

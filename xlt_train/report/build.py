@@ -61,8 +61,9 @@ def report(
     """Write a page, its tables (CSV, Markdown, LaTeX) and figures (SVG, PNG) into the folder `out`.
 
     `runs`: as words of the command line: run folders, folders of runs, results, `NAME=RUN,RUN`. `against="published"` adds
-    the papers' numbers, and stands alone without runs. `metric` orders the languages by their distance from `source`, of URIEL or the table
-    `distances`; "probe" takes what was measured in the baseline's embeddings. Raises XltError; nothing is half-written.
+    the papers' numbers, and stands alone without runs. `metric` sorts the languages by
+    their distance from `source`, of URIEL or the table `distances`; "probe" takes what was measured in the baseline's
+    embeddings. Raises XltError; nothing is half-written.
     """
     if against not in (None, PUBLISHED):
         raise UsageError(

@@ -25,11 +25,12 @@ _DROPPED = {"metadata", "style", "title", "desc"}
 def inline(svg: str, own: str, title: str, description: str) -> str:
     """`svg` as an element of an HTML page, as an image with `title` and `description` for who cannot see it.
 
-    Only ids that something refers to stay, each with `own` before it, so that several figures share a page; the file's own style sheet,
-    which would reach the whole page, is left out, as are its size in points and its metadata.
+    Only ids that something refers to stay, each with `own` before it, so that figures can share a page; the file's own style
+    sheet, which would reach the whole page, is left out, as are its size in points and its metadata.
     """
     root = ElementTree.fromstring(svg)
-    used = {name for node in root.iter() for value in node.attrib.values() for name in re.findall(r"#([\w.-]+)", value)}
+    values = " ".join(value for node in root.iter() for value in node.attrib.values())
+    used = set(re.findall(r"#([\w.-]+)", values))
     box = root.attrib["viewBox"]
     heard = f'<title id="{own}-title">{escape(title)}</title><desc id="{own}-desc">{escape(description)}</desc>'
     inside = "".join(_text(child, own, used) for child in root)

@@ -26,7 +26,7 @@ def head_groups(table: Table, columns: list[int]) -> list[tuple[str, int]]:
 
 def full_labels(table: Table) -> list[str]:
     """One label a column, with the group's heading before it where there is one, for formats with a single line of heads."""
-    return [f"{column.group} {column.label}".strip() for column in table.head]
+    return [f"{column.group} {column.label}" if column.group else column.label for column in table.head]
 
 
 def row_name(table: Table, line: Row) -> str:

@@ -97,7 +97,8 @@ def _table(table: Table) -> str:
 
 
 def _size(table: Table) -> str:
-    return "few" if len(table.head) <= _FEW else "some" if len(table.head) <= _SOME else "many"
+    columns = len(table.head) * (2 if table.spread else 1)
+    return "few" if columns <= _FEW else "some" if columns <= _SOME else "many"
 
 
 def _picture(block: Picture) -> str:

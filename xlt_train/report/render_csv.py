@@ -1,7 +1,5 @@
 """A table as CSV: raw numbers at full precision, for programs."""
 
-import csv
-import io
 from collections.abc import Callable
 
 from xlt_train.report.layout import full_labels
@@ -34,11 +32,13 @@ def csv_text(table: Table) -> str:
                 columns.append((f"{label} {name}", lambda line, c=c, read=read: _raw(read(line.cells[c]))))  # type: ignore[misc]
     if any(line.signature for line in table.rows):
         columns.append(("signature", lambda line: line.signature))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-    writer.writerow(_distinct([label for label, _ in columns]))
-    writer.writerows([read(line) for _, read in columns] for line in table.rows)
-    return out.getvalue()
+    lines = [_distinct([label for label, _ in columns]), *([read(line) for _, read in columns] for line in table.rows)]
+    return "".join(",".join(map(_quoted, line)) + "\n" for line in lines)
+
+
+def _quoted(text: str) -> str:
+    # the csv module leaves a lone carriage return bare, which readers take for the end of a line
+    return '"' + text.replace('"', '""') + '"' if set(text) & set('",\r\n') else text
 
 
 def _raw(value: object) -> str:
@@ -49,9 +49,8 @@ def _raw(value: object) -> str:
 
 def _distinct(labels: list[str]) -> list[str]:
     """Labels that differ: a repeated one is numbered."""
-    seen: dict[str, int] = {}
-    found = []
+    found: list[str] = []
     for label in labels:
-        seen[label] = seen.get(label, 0) + 1
-        found.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+        numbered = (label if k == 1 else f"{label} ({k})" for k in range(1, len(labels) + 1))
+        found.append(next(name for name in numbered if name not in found))
     return found

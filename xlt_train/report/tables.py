@@ -8,7 +8,7 @@ from typing import Literal
 
 from xlt_train.errors import ReportError
 
-Unit = Literal["", "percent", "points"]
+Unit = Literal["", "percent", "points", "p"]
 MISSING = "–"
 _MINUS = "−"
 
@@ -18,7 +18,8 @@ class Column:
     """The head of one column.
 
     `unit`: numbers of the cells are fractions (0..1) where it is "percent" or "points", and shown times 100; "points" with a
-    sign; "" as they are. `group` is a heading over neighbouring columns that share it.
+    sign. "p" is a probability, shown as "<0.001" where it is smaller than its digits; "" is
+    shown as it is. `group` is a heading over neighbouring columns that share it.
     """
 
     label: str
@@ -134,7 +135,9 @@ def shown(column: Column, cell: Cell) -> str:
 
 def shown_number(column: Column, value: float) -> str:
     """A number in the column's unit and digits; points carry their sign."""
-    scaled = value * 100 if column.unit else value
+    if column.unit == "p" and 0 <= value < (least := 10.0**-column.digits):
+        return f"<{least:.{column.digits}f}"
+    scaled = value * 100 if column.unit in ("percent", "points") else value
     text = f"{scaled:+.{column.digits}f}" if column.unit == "points" else f"{scaled:.{column.digits}f}"
     if not text.strip("+-0."):  # a zero has no sign
         text = text.lstrip("+-")
@@ -143,7 +146,11 @@ def shown_number(column: Column, value: float) -> str:
 
 def shown_sd(column: Column, cell: Cell) -> str:
     """The spread in the column's unit and digits, without a sign; empty where there is none."""
-    return "" if cell.sd is None else shown_number(replace(column, unit="percent" if column.unit else ""), cell.sd)
+    return (
+        ""
+        if cell.sd is None
+        else shown_number(replace(column, unit="percent" if column.unit == "points" else column.unit), cell.sd)
+    )
 
 
 def _number(cell: Cell) -> float | None:

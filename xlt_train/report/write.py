@@ -18,8 +18,8 @@ INDEX = "index.html"
 def write_report(page: Page, drawings: Sequence[Drawing], folder: Path) -> list[Path]:
     """Write the page and its files into `folder`, the page last, and give back their paths.
 
-    `drawings` are those of the page's pictures. A figure's numbers are written as CSV only. Raises ReportError where drawings and
-    pictures are not the same, OSError where a file cannot be written.
+    `drawings` are those of the page's pictures. A figure's numbers are written as CSV only. Raises ReportError where drawings
+    and pictures are not the same, OSError where a file cannot be written.
     """
     from xlt_train.report.figures.save import png_bytes
 

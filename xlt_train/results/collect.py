@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from xlt_train.errors import RunError, UsageError
-from xlt_train.evaluation.evaluate import EVALUATIONS
 from xlt_train.evaluation.result import RESULT_NAME
+from xlt_train.evaluation.task import EVALUATIONS
 from xlt_train.results.judgement import Judgement
 from xlt_train.results.systems import System, group, named
 from xlt_train.runs.record import RECORD_NAME, RunRecord

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xlt_train.data.parallel import tests_identity
 from xlt_train.errors import RunError
-from xlt_train.evaluation.result import PREDICTIONS_NAME, RESULT_NAME, check_result, tests_identity
+from xlt_train.evaluation.result import RESULT_NAME, check_result
+from xlt_train.evaluation.write import PREDICTIONS
 from xlt_train.files import sha256_json
 
 Pair = tuple[str, str]  # languages of text 1 and text 2; the same twice for single texts
@@ -109,7 +111,7 @@ class Judgement:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        place = self.path / PREDICTIONS_NAME
+        place = self.path / PREDICTIONS
         columns = ["item", "language_1", "language_2", "gold", "predicted"]
         try:
             table = pq.read_table(place, columns=columns, read_dictionary=columns[1:])

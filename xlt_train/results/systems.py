@@ -72,9 +72,9 @@ class System:
 
     @property
     def signature(self) -> str:
-        """One line with all that can change its scores."""
+        """One line with all that can change its scores; none for published ones, whose source says it."""
         if not self.runs:
-            return self.source or self.name
+            return ""
         seeds = ",".join(map(str, self.seeds))
         weights = ",".join(run.identity[:8] for run in self.runs)
         return signature(self.runs[0], {"seed": seeds, "weights": weights})

@@ -30,7 +30,7 @@ def line_of(material: Material, system: System, base: System) -> Line:
 
 def by_distance(material: Material) -> tuple[Section, list[Drawing]] | None:
     """A figure for each system with a baseline."""
-    drawings = [drawn for system, base in material.compared() if (drawn := _drawn(material, system, base)) is not None]
+    drawings = [drawn for system, base in _shown_here(material) if (drawn := _drawn(material, system, base)) is not None]
     if not drawings:
         return None
     lead = (

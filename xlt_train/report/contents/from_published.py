@@ -48,7 +48,7 @@ def published_settings(task: str) -> list[System]:
 def cite(paper: str) -> str:
     """Authors, year and place: what tells the three papers apart."""
     words = PAPERS[paper].split(", ")
-    return ", ".join([words[0], *words[-1:]] if len(words) > 3 else words[:1]) if paper.startswith("huang") else words[0]
+    return ", ".join(dict.fromkeys([words[0], words[-1]] if len(words) > 2 else words[:1]))
 
 
 def of_table(table: Table) -> list[System]:
@@ -57,7 +57,7 @@ def of_table(table: Table) -> list[System]:
     pairs = tuple((language, language) for language in table.languages)
     return [
         System(
-            name=printed.model,
+            name=printed.name,
             method=_method(printed, table.systems),
             model=printed.encoder,
             settings=dict(printed.setting),
@@ -82,7 +82,7 @@ def _method(printed: Printed, others: Sequence[Printed]) -> str:
 def _of_matrix(matrix: Matrix) -> System:
     alike = [other.name for other in matrices() if other.task == matrix.task]
     return System(
-        name=matrix.system.model,
+        name=matrix.system.name,
         method=matrix.system.method,
         model=matrix.system.encoder,
         settings={},

@@ -13,6 +13,7 @@ from xlt_train.statistics.compare import Comparison
 
 BASELINE = "baseline"
 AVERAGE = "avg."
+_ROUNDING = 0.1001 / 100  # a printed average may differ from its cells by this much: they were rounded after averaging
 Key = tuple[str, str]  # where a system is from, empty for runs, and its name
 
 
@@ -111,3 +112,12 @@ def mean_of(values: np.ndarray) -> float:
 def known(value: float) -> float | None:
     """The value, None for NaN."""
     return None if math.isnan(value) else float(value)
+
+
+def printed_average(system: System, average: float) -> str:
+    """What is to be said of an average that a paper prints and its row does not have; empty where it has."""
+    printed = system.printed.get(AVERAGE)
+    if printed is None or (math.isfinite(average) and abs(printed - average) <= _ROUNDING):
+        return ""
+    reason = "the mean of its row" if math.isfinite(average) else "nothing, as the row has gaps"
+    return f"The paper prints {100 * printed:.1f} as the average; here stands {reason}."

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xlt_train.report.blocks import Section
-from xlt_train.report.contents.material import AVERAGE, Material, key_of, known, mean_of
+from xlt_train.report.contents.material import AVERAGE, Material, key_of, known, mean_of, printed_average
 from xlt_train.report.drawing import Drawing
 from xlt_train.report.figures.heat_map import heat_map
 from xlt_train.report.tables import Cell, Column, Row, Table, best_in_columns, row
@@ -54,7 +54,8 @@ def _means(material: Material, systems: list[System]) -> Table:
         lines.append(
             row(
                 system.name,
-                *(known(mean) for mean in means),
+                *(known(mean) for mean in means[:2]),
+                Cell(known(means[2]), note=printed_average(system, means[2])),
                 *cells,
                 group=system.source or "these runs",
                 signature=system.signature,

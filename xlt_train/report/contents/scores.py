@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from xlt_train.report.blocks import Note, Section
-from xlt_train.report.contents.material import AVERAGE, Material, key_of, known, mean_of
+from xlt_train.report.contents.material import AVERAGE, Material, key_of, known, mean_of, printed_average
 from xlt_train.report.drawing import Drawing, Scores
 from xlt_train.report.tables import Cell, Column, Row, Table, best_in_columns, row
 from xlt_train.results.systems import System
@@ -14,7 +14,6 @@ from xlt_train.statistics.compare import PAIRED, Comparison
 from xlt_train.statistics.seeds import Spread, spread
 
 _MOST_DOTS = 6  # systems that one figure can tell apart
-_ROUNDING = 0.1001 / 100  # a printed average may differ from its cells by this much (cells were rounded after averaging)
 OWN = "these runs"
 
 
@@ -28,7 +27,7 @@ def accuracy(material: Material) -> tuple[Section, list[Drawing]]:
     ]
     if any(len(system.runs) > 1 for system in material.own):
         lead.append("Means over training seeds; the small number is the standard deviation over them.")
-    return Section("Accuracy in each language", tuple(lead), (table, *_alarms(material))), drawings
+    return Section("Accuracy in each language", tuple(lead), (*_alarms(material), table)), drawings
 
 
 def accuracy_table(material: Material) -> Table:
@@ -53,16 +52,8 @@ def _row(material: Material, system: System) -> Row:
     claims = _claims(material.comparisons.get(key_of(system)))
     cells = [_cell(mean, sd, claims.get(language)) for language, mean, sd in zip(material.languages, found.mean, found.sd)]
     average = _over_seeds(system.diagonal(material.languages).mean(1, keepdims=True))
-    last = _cell(average.mean[0], average.sd[0], claims.get(AVERAGE), note=_printed(system, average.mean[0]))
+    last = _cell(average.mean[0], average.sd[0], claims.get(AVERAGE), note=printed_average(system, average.mean[0]))
     return row(system.name, *cells, last, group=system.source or OWN, signature=system.signature)
-
-
-def _printed(system: System, average: float) -> str:
-    printed = system.printed.get(AVERAGE)
-    if printed is None or (np.isfinite(average) and abs(printed - average) <= _ROUNDING):
-        return ""
-    reason = "the mean of its row" if np.isfinite(average) else "a row with gaps"
-    return f"The paper prints {100 * printed:.1f} as the average; here stands {reason}."
 
 
 def _over_seeds(values: np.ndarray) -> Spread:
@@ -117,9 +108,11 @@ def _alarms(material: Material) -> Iterator[Note]:
             if alarm.pair not in cells:
                 cells.append(alarm.pair)
     for name, cells in seen.items():
-        shown = ", ".join(cells[:15]) + (f" and {len(cells) - 15:,} more" if len(cells) > 15 else "")
+        every = len(cells) == next(len(system.pairs) for system in material.own if system.name == name)
+        shown = ", ".join(cells[:12]) + (f" and {len(cells) - 12:,} more" if len(cells) > 12 else "")
+        shown = "everywhere" if every else f"in {shown}"
         yield Note(
-            f"At chance level: {name} in {shown}. There the runs are not shown to be above always giving the most frequent "
+            f"At chance level: {name}, {shown}. There its runs are not shown to be above always giving the most frequent "
             "label, so differences between such cells mean nothing.",
             "alarm",
         )

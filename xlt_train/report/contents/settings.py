@@ -1,14 +1,15 @@
 """Accuracy over one setting: m (Huang et al. 2021, Figure 3), weights, layers, synonyms (EAR Tables 3 to 6, A.1 to A.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from xlt_train.report.blocks import Section
-from xlt_train.report.contents.material import AVERAGE, Material, known
+from xlt_train.report.contents.material import AVERAGE, Material, known, printed_average
 from xlt_train.report.drawing import Drawing, Series
-from xlt_train.report.tables import Cell, Column, Table, best_in_columns, row
+from xlt_train.report.tables import Cell, Column, Row, Table, best_in_columns, row
 from xlt_train.results.systems import System, telling, varying
 from xlt_train.statistics.seeds import Spread, spread
 
@@ -18,7 +19,7 @@ _NAMES = {
     "data.synonyms": "synonym set", "data.p": "p", "learning_rate": "learning rate", "data.source": "training data",
     "model.name": "model", "alpha": "α", "beta": "β", "dictionary": "words of the dictionary",
 }  # fmt: skip
-_FOLLOWS = ("dataset", "data.m")  # differ wherever the data does
+_FOLLOWS = ("words",)  # says in another unit what the setting before it says
 
 
 class Varied(NamedTuple):
@@ -36,24 +37,64 @@ class Varied(NamedTuple):
         return _NAMES.get(self.key, self.key.rpartition(".")[2].replace("_", " "))
 
     @property
+    def numeric(self) -> bool:
+        """Whether all its values are numbers."""
+        return all(isinstance(value, int | float) for value in self.values)
+
+    @property
     def label(self) -> str:
         """The method, with what else tells it from others."""
         return f"{self.method} ({self.others})" if self.others else self.method
 
 
 def settings(material: Material) -> tuple[Section, list[Drawing]] | None:
-    """A table and a figure for each setting that was varied."""
-    found = varied([*material.own, *material.ablations])
-    if not found:
+    """A table and a figure for each setting that was varied, and the papers' tables of that kind."""
+    own = varied(material.own)
+    printed = [one for one in varied(material.ablations) if one.numeric]
+    tables = [*(_table(material, one) for one in own), *_printed_tables(material)]
+    if not tables:
         return None
-    tables = tuple(_table(material, one) for one in found)
-    drawings = [
-        _drawn(material, key, [one for one in found if one.key == key]) for key in dict.fromkeys(one.key for one in found)
-    ]
+    drawings = []
+    for found, slug in ((own, []), (printed, ["published"])):
+        for key in dict.fromkeys(one.key for one in found):
+            drawings.append(_drawn(material, key, [one for one in found if one.key == key], slug))
     lead = (
         "Each table changes one setting and keeps all others. What is chosen by looking here is chosen on test data: say so.",
     )
-    return Section("Settings", lead, tables), drawings
+    return Section("Settings", lead, tuple(tables)), drawings
+
+
+def _printed_tables(material: Material) -> Iterator[Table]:
+    """The papers' tables about settings, row by row as printed."""
+    for source in dict.fromkeys(system.source for system in material.ablations):
+        lines = [_line(material, system, system.name) for system in material.ablations if system.source == source]
+        yield _framed(material, lines, ["setting", str(source), "published"], f"Published settings, {source}", "row")
+
+
+def _line(material: Material, system: System, label: str) -> Row:
+    found = _over_seeds(material, system)
+    cells = [Cell(known(mean), sd=known(sd)) for mean, sd in zip(found.mean, found.sd)]
+    cells[-1] = replace(cells[-1], note=printed_average(system, found.mean[-1]))
+    return row(label, *cells, signature=system.signature)
+
+
+def _framed(material: Material, lines: Sequence[Row], name: Sequence[str], title: str, label: str) -> Table:
+    head = (
+        Column(label, kind="text"),
+        *(Column(language, digits=2) for language in material.languages),
+        Column(AVERAGE, digits=2),
+    )
+    return best_in_columns(
+        Table(
+            name=material.name(*name),
+            title=f"{title}, {material.title}",
+            head=head,
+            rows=tuple(lines),
+            caption="Accuracy in percent.",
+            block=10,
+            spread=any(cell.sd is not None for line in lines for cell in line.cells),
+        )
+    )
 
 
 def varied(systems: Sequence[System]) -> list[Varied]:
@@ -61,7 +102,7 @@ def varied(systems: Sequence[System]) -> list[Varied]:
     found = []
     for source, method in dict.fromkeys((system.source, system.method) for system in systems):
         alike = [system for system in systems if (system.source, system.method) == (source, method)]
-        keys = telling(varying(alike))
+        keys = [key for key in telling(varying(alike)) if key not in _FOLLOWS]
         for key in keys:
             rest = [other for other in keys if other != key]
             groups: dict[str, list[System]] = {}
@@ -102,44 +143,27 @@ def _rank(value: Any) -> tuple[bool, float, str]:
 
 
 def _over_seeds(material: Material, system: System) -> Spread:
-    """Of each language, and of their mean last."""
+    """Of each language, and of their mean last: of rows that a paper gives the average of alone, that one."""
     values = system.diagonal(material.languages)
-    return spread(np.column_stack([values, values.mean(1)]))
+    means = values.mean(1) if system.pairs else np.array([system.printed.get(AVERAGE, np.nan)])
+    return spread(np.column_stack([values, means]))
 
 
 def _table(material: Material, one: Varied) -> Table:
-    lines = []
-    for system, value in zip(one.systems, one.values):
-        found = _over_seeds(material, system)
-        cells = [Cell(known(mean), sd=known(sd)) for mean, sd in zip(found.mean, found.sd)]
-        lines.append(row(_number(value), *cells, signature=system.signature))
-    head = (
-        Column(one.title, kind="text"),
-        *(Column(language, digits=2) for language in material.languages),
-        Column(AVERAGE, digits=2),
-    )
-    source = one.systems[0].source
-    return best_in_columns(
-        Table(
-            name=material.name("setting", one.key.rpartition(".")[2], one.label, *(["published"] if source else [])),
-            title=f"{one.label} by {one.title}, {material.title}",
-            head=head,
-            rows=tuple(lines),
-            caption="Accuracy in percent." + (f" Source: {source}." if source else ""),
-            block=10,
-            spread=any(len(system.runs) > 1 for system in one.systems),
-        )
+    lines = [_line(material, system, _number(value)) for system, value in zip(one.systems, one.values)]
+    return _framed(
+        material, lines, ["setting", one.key.rpartition(".")[2], one.label], f"{one.label} by {one.title}", one.title
     )
 
 
-def _drawn(material: Material, key: str, found: Sequence[Varied]) -> Drawing:
+def _drawn(material: Material, key: str, found: Sequence[Varied], slug: Sequence[str]) -> Drawing:
     from xlt_train.report.figures.against_m import accuracy_against_m
     from xlt_train.report.figures.hyper_parameter import hyper_parameter
 
-    numeric = all(isinstance(value, int | float) for one in found for value in one.values)
+    numeric = all(one.numeric for one in found)
     names = None if numeric else list(dict.fromkeys(str(value) for one in found for value in one.values))
     series = [_series(material, one, names) for one in found]
-    name, title = material.name("figure", key.rpartition(".")[2]), f"Accuracy by {found[0].title}, {material.title}"
+    name, title = material.name("figure", key.rpartition(".")[2], *slug), f"Accuracy by {found[0].title}, {material.title}"
     base = _baseline(material, found)
     if key == M and numeric:
         return accuracy_against_m(name, title, series, baseline=base)

@@ -56,9 +56,9 @@ def words(material: Material, probes: Sequence[Probed]) -> tuple[Section, list[D
     if not probes:
         return None
     lead = (
-        f"Words of parallel sentences that an aligner brings together, in {material.source} and each other language, at a depth of "
-        "the model: how far apart they lie, and how many other words of that language lie nearer than the translation does (a mean "
-        "rank of 1 is perfect). One training seed each.",
+        f"Words of parallel sentences that an aligner brings together, in {material.source} and each other language, at a "
+        "depth of the model: how far apart they lie, and how many other words of that language lie nearer than the translation "
+        "does (a mean rank of 1 is perfect). One training seed each.",
     )
     tables = [
         _by_depth(
@@ -118,9 +118,9 @@ def _failures(material: Material, one: Probed) -> Table | None:
         title=f"Transfer failures of {one.name}, {material.title}",
         head=head,
         rows=tuple(_failed(language, probe, depth, len(epsilons)) for language in languages),
-        caption=f"Failed: right in {material.source}, wrong here; kept: right in both. Distance: mean Euclidean distance of their "
-        f"aligned words, at the depth {depth}. Inside: share of those words whose {probe.settings['norm']} distance is at most "
-        "that radius.",
+        caption=f"Failed: right in {material.source}, wrong here; kept: right in both. Distance: mean Euclidean distance of "
+        f"their aligned words, at the depth {depth}. Inside: share of those words whose {probe.settings['norm']} distance is "
+        "at most that radius.",
         block=None,
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from xlt_train.errors import ReportError
 from xlt_train.report.drawing import SINGLE, Drawing, Series
+from xlt_train.report.figures.fonts import wrapped
 from xlt_train.report.figures.style import GRID, MUTED, axes_at, canvas, look, styled
 from xlt_train.report.tables import Cell, Column, Row, Table, row
 
@@ -33,7 +34,8 @@ def curves(
     One column of print. Raises ReportError where there is nothing to draw or x is not positive on a logarithmic scale.
     """
     _check(series, logarithmic=logarithmic)
-    figure, axes = _canvas(len(series) + (baseline is not None))
+    labels = [wrapped(one.name) for one in series]
+    figure, axes = _canvas(sum(label.count("\n") + 1 for label in labels) + (baseline is not None))
     axes.grid(axis="y", color=GRID, linewidth=0.4)
     axes.set_axisbelow(True)
     if baseline is not None:
@@ -41,14 +43,14 @@ def curves(
             baseline * 100, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)), label=f"baseline ({baseline * 100:.1f})"
         )
     for k, one in enumerate(series):
-        _draw(axes, one, k)
+        _draw(axes, one, k, labels[k])
     _ticks(axes, series, names, logarithmic=logarithmic)
     axes.set_xlabel(x_title)
     axes.set_ylabel("accuracy (%)")
     width, height = figure.get_size_inches()
     figure.legend(
         loc="upper left",
-        bbox_to_anchor=(0.52 / width, 1.0),
+        bbox_to_anchor=(0.52 / width, 1 - 0.03 / height),
         ncols=1,
         handlelength=2.6,
         labelspacing=0.25,
@@ -79,18 +81,18 @@ def _check(series: Sequence[Series], *, logarithmic: bool) -> None:
 
 def _canvas(lines: int) -> tuple["Figure", "Axes"]:
     """A figure as high as its legend needs, which stands above the axes, where it covers no data."""
-    height = _HEIGHT + _LEGEND * lines
+    height = _HEIGHT + _LEGEND * lines + 0.03
     figure = canvas(SINGLE, height)
     return figure, axes_at(figure, 0.52, 0.4, SINGLE - 0.6, _HEIGHT - 0.48)
 
 
-def _draw(axes: "Axes", one: Series, k: int) -> None:
+def _draw(axes: "Axes", one: Series, k: int, label: str) -> None:
     order = np.argsort(one.x, kind="stable")
     x, mean, low, high = (np.asarray(part, float)[order] for part in (one.x, one.mean, one.low, one.high))
     there = ~(np.isnan(low) | np.isnan(high))
     style = look(k)
     axes.vlines(x[there], low[there] * 100, high[there] * 100, color=style["color"], linewidth=0.8, alpha=0.7)
-    axes.plot(x, mean * 100, label=one.name, **style)
+    axes.plot(x, mean * 100, label=label, **style)
 
 
 def _ticks(axes: "Axes", series: Sequence[Series], names: Sequence[str] | None, *, logarithmic: bool) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from xlt_train.errors import ReportError
 from xlt_train.report.drawing import DOUBLE, SINGLE, Cloud, Drawing
 from xlt_train.report.figures.flatten import flatten
-from xlt_train.report.figures.fonts import families_for
+from xlt_train.report.figures.fonts import families_for, wrapped, written
 from xlt_train.report.figures.labels import place
 from xlt_train.report.figures.style import GRID, MARKERS, MUTED, PAPER, SERIES, SMALL, axes_at, canvas, styled
 from xlt_train.report.tables import Column, Row, Table, row
@@ -87,7 +87,7 @@ def _panel(axes: "Axes", cloud: Cloud, labels: int, seed: int, groups: tuple[str
         axes.plot(ends[:, 0], ends[:, 1], color=MUTED, linewidth=0.5, alpha=0.55, zorder=2, label=label)
     for k, (part, group) in enumerate(((first, groups[0]), (second, groups[1]))):
         look: dict[str, Any] = {"marker": MARKERS[k], "color": SERIES[k], "linestyle": "none", "markersize": 3.4}
-        axes.plot(part[:, 0], part[:, 1], label=group, markeredgecolor=PAPER, markeredgewidth=0.3, zorder=3, **look)
+        axes.plot(part[:, 0], part[:, 1], label=wrapped(group), markeredgecolor=PAPER, markeredgewidth=0.3, zorder=3, **look)
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=True, color=GRID)
@@ -98,7 +98,7 @@ def _panel(axes: "Axes", cloud: Cloud, labels: int, seed: int, groups: tuple[str
         if cloud.mean_rank is None
         else f"\nmean rank {cloud.mean_rank:.1f}" + (f" of {cloud.candidates}" if cloud.candidates else "")
     )
-    axes.set_title(cloud.title + rank, pad=4, linespacing=1.25)
+    axes.set_title(written(cloud.title) + rank, pad=4, linespacing=1.25)
     return _label(axes, cloud, first, second, plane, labels)
 
 

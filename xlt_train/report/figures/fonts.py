@@ -1,5 +1,6 @@
 """Which fonts can write a word, so that no figure holds the boxes of letters that a font lacks."""
 
+import textwrap
 import unicodedata
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ _OTHERS = (
     "Hiragino Sans,Apple SD Gothic Neo,Microsoft YaHei,Yu Gothic,Malgun Gothic,Noto Sans Thai,Noto Sans Devanagari,"
     "Lohit Devanagari,Arial Unicode MS"
 ).split(",")
+_LEGEND_LETTERS = 44
 # Their letters join or move, which takes a shaping engine: matplotlib has one from 3.11 on.
 _JOINED = tuple(
     "ARABIC HEBREW SYRIAC DEVANAGARI BENGALI TAMIL TELUGU KANNADA MALAYALAM GUJARATI GURMUKHI SINHALA KHMER THAI LAO".split()
@@ -26,6 +28,18 @@ def families_for(text: str) -> list[str] | None:
     if letters <= _covered(_FIRST):
         return [_FIRST]
     return next(([_FIRST, name] for name in _OTHERS if letters <= _covered(_FIRST) | _covered(name)), None)
+
+
+def written(text: str) -> str:
+    """`text` with a question mark for each letter that the first font lacks: for names that must be in a figure."""
+    return "".join(sign if ord(sign) in _covered(_FIRST) or sign.isspace() else "?" for sign in text)
+
+
+def wrapped(name: str) -> str:
+    """The name of a system as a legend shows it: in lines that fit into one column of print."""
+    lines = textwrap.wrap(written(name), _LEGEND_LETTERS) or ["?"]
+    # matplotlib hides what begins with an underscore
+    return "\n".join(lines) if not lines[0].startswith("_") else "\n".join([f" {lines[0]}", *lines[1:]])
 
 
 @cache

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _ANGLES = np.deg2rad([20, 160, -20, -160, 60, 120, -60, -120, 90, -90, 0, 180])  # right first: most are read from there
 _REACH = (4.5, 7.5, 11.0, 16.0, 22.0, 30.0)  # distances in points, tried from the nearest
-_LINE_FROM = 9.0  # a label farther off than this gets a line to its point
+_LINE_FROM = 7.0  # a label farther off than this gets a line to its point
 
 
 def place(

@@ -7,6 +7,7 @@ import numpy as np
 
 from xlt_train.errors import ReportError
 from xlt_train.report.drawing import SINGLE, Drawing, Scores
+from xlt_train.report.figures.fonts import wrapped
 from xlt_train.report.figures.style import GRID, axes_at, canvas, look, styled
 from xlt_train.report.tables import Cell, Column, Table, row
 
@@ -30,16 +31,17 @@ def language_dots(name: str, title: str, languages: Sequence[str], systems: Sequ
             expected="at least one language and system, and a value of each system for each language",
             remedy="Give NaN where a language was not judged",
         )
+    labels = [wrapped(one.name) for one in systems]
     each = _STEP * len(systems) + _BETWEEN
-    top, high = _LEGEND * len(systems) + 0.06, each * len(languages)
+    top, high = _LEGEND * sum(label.count("\n") + 1 for label in labels) + 0.09, each * len(languages)
     figure = canvas(SINGLE, top + high + 0.4)
     axes = axes_at(figure, 0.4, 0.38, SINGLE - 0.5, high)
     _lanes(axes, languages)
     for k, one in enumerate(systems):
-        _dots(axes, one, k, (k - (len(systems) - 1) / 2) * _STEP / each)
+        _dots(axes, one, k, (k - (len(systems) - 1) / 2) * _STEP / each, labels[k])
     figure.legend(
         loc="upper left",
-        bbox_to_anchor=(0.4 / SINGLE, 1.0),
+        bbox_to_anchor=(0.4 / SINGLE, 1 - 0.03 / (top + high + 0.4)),
         labelspacing=0.25,
         borderaxespad=0.1,
         borderpad=0,
@@ -67,13 +69,13 @@ def _lanes(axes: "Axes", languages: Sequence[str]) -> None:
     axes.set_xlabel("accuracy (%)")
 
 
-def _dots(axes: "Axes", one: Scores, k: int, shift: float) -> None:
+def _dots(axes: "Axes", one: Scores, k: int, shift: float, label: str) -> None:
     style = look(k) | {"linestyle": "none", "markersize": 4.4}
     y = np.arange(len(one.mean)) + shift
     low, high = np.asarray(one.low, float) * 100, np.asarray(one.high, float) * 100
     there = ~(np.isnan(low) | np.isnan(high))
     axes.hlines(y[there], low[there], high[there], color=style["color"], linewidth=0.9, alpha=0.7)
-    axes.plot(np.asarray(one.mean, float) * 100, y, label=one.name, **style)
+    axes.plot(np.asarray(one.mean, float) * 100, y, label=label, **style)
 
 
 def _said(languages: Sequence[str], systems: Sequence[Scores]) -> str:

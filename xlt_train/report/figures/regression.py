@@ -128,7 +128,8 @@ def _numbers(
 ) -> Table:
     head = (Column("language", kind="text"), Column(distance_title, unit="", digits=3), Column(gain_title, unit="points"))
     lines = []
-    for language in sorted(gains, key=lambda known: (distances.get(known, np.inf), known)):
+    unknown = {language for language in gains if not np.isfinite(distances.get(language, np.nan))}  # these come last
+    for language in sorted(gains, key=lambda name: (name in unknown, 0.0 if name in unknown else distances[name], name)):
         low, high = spread.get(language, (None, None))
         lines.append(row(language, distances.get(language), Cell(gains[language], low=low, high=high)))
     return Table(name=f"{name}-numbers", title=title, head=head, rows=tuple(lines))
