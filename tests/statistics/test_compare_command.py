@@ -9,6 +9,8 @@ import pytest
 from tests.command import Outcome, run_here
 from tests.results.made import LANGUAGES, judged, made_group, made_run
 from tests.statistics import simulated
+from xlt_train.results.scores import scores_of
+from xlt_train.results.sides import find_side, one_system
 
 ALL = [(a, b) for a in LANGUAGES for b in LANGUAGES]
 
@@ -193,3 +195,19 @@ def test_without_the_extra_it_says_what_to_install(
     assert done.code == 1
     assert "no scipy" in done.err
     assert "pip install 'xlt[report]'" in done.err
+
+
+def test_runs_become_scores_and_what_has_no_labels_is_neither_right_nor_wrong(clean_folder: Path) -> None:
+    right = np.random.default_rng(9).random((3, 41)) < 0.8
+    for name, labelled in (("a", True), ("bare", False)):
+        judged(made_run(clean_folder / name), right, labelled=labelled, rows=(7, 48))
+    a, bare = (scores_of(one_system(found, found[0].judgements[0].tests, "")) for found in map(find_side, ("a", "bare")))
+    assert a.correct is not None
+    assert (a.correct[0] == right).all()
+    assert a.majority is not None
+    assert a.majority == pytest.approx(21 / 41)
+    assert (a.classes, a.seeds, a.items is not None and a.items[0]) == (2, (1,), 7)
+    assert bare.correct is not None
+    assert bare.majority is not None
+    assert np.isnan(bare.correct).all()
+    assert np.isnan([*bare.majority, *bare.accuracy[0]]).all()
