@@ -151,13 +151,14 @@ def test_a_smoothed_result_counts_where_it_is_named(clean_folder: Path, capsys: 
 
 def test_other_items_of_the_same_test_set_are_refused(clean_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     right = np.random.default_rng(8).random((3, 40)) < 0.8
-    for name, rows_ in (("a", (0, 40)), ("b", (1, 41))):
-        folder = judged(made_run(clean_folder / name, method=name), right, rows=rows_)
+    for seed, (name, rows_) in enumerate({"a": (0, 40), "b": (1, 41), "c": (0, 40)}.items()):
+        folder = judged(made_run(clean_folder / name, method=name, seed=seed), right, rows=rows_)
         body = json.loads((folder / "accuracy.json").read_text())
         (folder / "accuracy.json").write_text(json.dumps(body | {"tests": "0" * 16}))
-    done = compare(capsys, "a", "b")
-    assert done.code == 1
-    assert "other items" in done.err
+    for words in (("a", "b"), ("mine=a,b", "c")):
+        done = compare(capsys, *words)
+        assert done.code == 1
+        assert "other items" in done.err
 
 
 def test_bad_sides_are_refused(clean_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
