@@ -8,7 +8,7 @@ import pytest
 
 from tests.statistics.simulated import LANGUAGES, PAIRS, judged
 from xlt_train.errors import StatisticsError
-from xlt_train.statistics.alarms import alarms
+from xlt_train.statistics.alarms import alarms, said
 from xlt_train.statistics.claims import GIVEN_ITEMS, GIVEN_MODELS, Outcome, judge
 from xlt_train.statistics.compare import Comparison, compare
 from xlt_train.statistics.items import bootstrap_items
@@ -91,6 +91,7 @@ def test_one_seed_claims_nothing_about_the_method() -> None:
     known = mcnemar(a[0], b[0]).p
     for k, claim in enumerate(found.of_kind("language")):
         assert claim.seeds is None
+        assert claim.papers is None
         assert claim.mcnemar is not None
         assert claim.mcnemar.p == pytest.approx(known[k])
         assert claim.mcnemar.adjusted == pytest.approx(benjamini_hochberg(known)[k])
@@ -215,6 +216,12 @@ def test_the_rule_of_the_verdict(difference: float, seeds: float, items: float, 
     assert found[:2] == (verdict, significant)
 
 
+def test_of_two_single_runs_mcnemar_decides() -> None:
+    assert judge(0.1, seeds=None, items=outcome(0.01), single=outcome(0.2))[0] == "one seed: no difference shown"
+    assert judge(0.1, seeds=None, items=outcome(0.2), single=outcome(0.01))[0] == "one seed: these runs differ"
+    assert judge(0.1, seeds=None, items=outcome(0.01), single=None)[0] == "one seed: these runs differ"
+
+
 def test_without_items_the_seeds_say_all() -> None:
     assert judge(0.1, seeds=outcome(0.01), items=None, single=None) == ("better", True, GIVEN_ITEMS)
 
@@ -235,9 +242,15 @@ def test_chance_is_told_apart_by_run() -> None:
     )
     assert len(found) == 1
     assert found[0][:6] == ("m", "de", 1, 0, 0, 2)
-    assert str(found[0]) == "m, de: 1 of 2 runs at 75.0% not above always giving the most frequent label (60.0%)"
+    assert str(found[0]) == "m, de: 1 of 2 runs not above always giving the most frequent label (60.0%)"
     low = scores(right[:, :1, 100:], "m", pairs=(("de", "de"),), majority=np.array([0.9]), classes=2)
     assert str(alarms(low)[0]).endswith("(90.0%) (1 below it), 1 nor above even guessing (50.0%)")
+    three = (np.arange(300) < 210)[None, None] & np.ones((1, 3, 1), bool)
+    worse = alarms(scores(three, "m", pairs=PAIRS[:3], majority=np.array([0.9, 0.8, 0.9]), classes=2))
+    assert said(worse) == [
+        f"m, {cells}: the run not above always giving the most frequent label ({share}) (below it)"
+        for cells, share in (("de, es", "90.0%"), ("en", "80.0%"))
+    ]
     assert not alarms(scores(right, "m", pairs=(("de", "de"), ("de", "ko"))))
 
 

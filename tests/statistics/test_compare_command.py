@@ -9,6 +9,8 @@ import pytest
 from tests.command import Outcome, run_here
 from tests.results.made import LANGUAGES, judged, made_group, made_run
 from tests.statistics import simulated
+from xlt_train.results.scores import scores_of
+from xlt_train.results.sides import find_side, one_system
 
 ALL = [(a, b) for a in LANGUAGES for b in LANGUAGES]
 
@@ -149,13 +151,14 @@ def test_a_smoothed_result_counts_where_it_is_named(clean_folder: Path, capsys: 
 
 def test_other_items_of_the_same_test_set_are_refused(clean_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     right = np.random.default_rng(8).random((3, 40)) < 0.8
-    for name, rows_ in (("a", (0, 40)), ("b", (1, 41))):
-        folder = judged(made_run(clean_folder / name, method=name), right, rows=rows_)
+    for seed, (name, rows_) in enumerate({"a": (0, 40), "b": (1, 41), "c": (0, 40)}.items()):
+        folder = judged(made_run(clean_folder / name, method=name, seed=seed), right, rows=rows_)
         body = json.loads((folder / "accuracy.json").read_text())
         (folder / "accuracy.json").write_text(json.dumps(body | {"tests": "0" * 16}))
-    done = compare(capsys, "a", "b")
-    assert done.code == 1
-    assert "other items" in done.err
+    for words in (("a", "b"), ("mine=a,b", "c")):
+        done = compare(capsys, *words)
+        assert done.code == 1
+        assert "other items" in done.err
 
 
 def test_bad_sides_are_refused(clean_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,3 +196,19 @@ def test_without_the_extra_it_says_what_to_install(
     assert done.code == 1
     assert "no scipy" in done.err
     assert "pip install 'xlt[report]'" in done.err
+
+
+def test_runs_become_scores_and_what_has_no_labels_is_neither_right_nor_wrong(clean_folder: Path) -> None:
+    right = np.random.default_rng(9).random((3, 41)) < 0.8
+    for name, labelled in (("a", True), ("bare", False)):
+        judged(made_run(clean_folder / name), right, labelled=labelled, rows=(7, 48))
+    a, bare = (scores_of(one_system(found, found[0].judgements[0].tests, "")) for found in map(find_side, ("a", "bare")))
+    assert a.correct is not None
+    assert (a.correct[0] == right).all()
+    assert a.majority is not None
+    assert a.majority == pytest.approx(21 / 41)
+    assert (a.classes, a.seeds, a.items is not None and a.items[0]) == (2, (1,), 7)
+    assert bare.correct is not None
+    assert bare.majority is not None
+    assert np.isnan(bare.correct).all()
+    assert np.isnan([*bare.majority, *bare.accuracy[0]]).all()

@@ -50,11 +50,15 @@ def plain(d: np.ndarray, drawn: np.ndarray) -> float:
 @given(answers, answers)
 def test_sets_of_pairs_are_the_plain_loop_over_items(a: np.ndarray, b: np.ndarray) -> None:
     found = bootstrap_items(a, b, [[0], [2, 0], [0, 1, 2]], draws=99, seed=4)
+    widest = bootstrap_items(a, b, [[0], [2, 0], [0, 1, 2]], draws=99, seed=4, level=0.999)
     drawn = np.random.Generator(np.random.PCG64(4)).integers(0, 40, size=(99, 40))
     for k, chosen in enumerate(([0], [0, 2], [0, 1, 2])):
         d = np.array([b[:, chosen, i].mean() - a[:, chosen, i].mean() for i in range(40)])
         assert found.difference[k] == pytest.approx(d.mean(), abs=1e-12)
         assert found.p[k] == pytest.approx(plain(d, drawn))
+        away = sorted(abs(d[sample].mean() - d.mean()) for sample in drawn)
+        assert found.high[k] - d.mean() == pytest.approx(away[94], abs=1e-12)  # the 95th of 99
+        assert widest.high[k] - d.mean() == pytest.approx(away[-1], abs=1e-12)
 
 
 @given(answers, answers)

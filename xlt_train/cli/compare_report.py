@@ -8,6 +8,7 @@ import click
 from xlt_train.errors import UsageError
 from xlt_train.models.nano import NOTE
 from xlt_train.results.systems import System
+from xlt_train.statistics.alarms import said
 from xlt_train.statistics.claims import ALPHA, GIVEN_ITEMS, GIVEN_MODELS, THESE_ITEMS, Claim, Outcome
 from xlt_train.statistics.compare import ONE_SEED, PAIRED, Comparison
 
@@ -37,9 +38,8 @@ def show_comparison(found: Comparison, systems: Sequence[System], *, pairs: bool
         _aligned([_head(found), *(_row(claim, found) for claim in found.of_kind("pair"))])
     click.echo()
     _explain(found)
-    for alarm in found.alarms:
-        if pairs or "-" not in alarm.pair:
-            _line("chance", str(alarm))
+    for sentence in said([alarm for alarm in found.alarms if pairs or "-" not in alarm.pair]):
+        _line("chance", sentence)
     hidden = 0 if pairs else sum("-" in alarm.pair for alarm in found.alarms)
     if hidden:
         _line("chance", f"{hidden:,} more in pairs of languages; --pairs lists them")

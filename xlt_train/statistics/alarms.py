@@ -1,5 +1,6 @@
 """Which cells of a method are at chance level."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,13 +24,27 @@ class Alarm(NamedTuple):
 
     def __str__(self) -> str:
         """In one sentence."""
-        runs = f"{self.runs} of {self.of} runs" if self.of > 1 else "the run"
-        more = f", {'nor' if self.even == self.runs else f'{self.even} nor'} above even guessing ({100 * self.uniform:.1f}%)"
-        worse = "" if not self.below else " (below it)" if self.below == self.runs else f" ({self.below} below it)"
-        return (
-            f"{self.name}, {self.pair}: {runs} at {100 * self.accuracy:.1f}% not above always giving the most frequent label"
-            f" ({100 * self.majority:.1f}%){worse}{more if self.even else ''}"
+        return said([self])[0]
+
+
+def said(found: Sequence[Alarm]) -> list[str]:
+    """A sentence for all cells of a method with the same alarm, in the order of the first."""
+    alike: dict[tuple, list[Alarm]] = {}
+    for alarm in found:
+        percent = f"{100 * alarm.majority:.1f}%"
+        alike.setdefault((alarm.name, alarm.runs, alarm.even, alarm.below, alarm.of, percent), []).append(alarm)
+    sentences = []
+    for (name, runs, even, below, of, percent), group in alike.items():
+        who = f"{runs} of {of} runs" if of > 1 else "the run"
+        worse = "" if not below else " (below it)" if below == runs else f" ({below} below it)"
+        more = (
+            f", {'nor' if even == runs else f'{even} nor'} above even guessing ({100 * group[0].uniform:.1f}%)" if even else ""
         )
+        sentences.append(
+            f"{name}, {', '.join(alarm.pair for alarm in group)}: {who} not above always giving the most frequent label"
+            f" ({percent}){worse}{more}"
+        )
+    return sentences
 
 
 def alarms(scores: Scores) -> list[Alarm]:

@@ -107,7 +107,7 @@ def _drawn_t(centred: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     weights = (drawn[:, :, None] == np.arange(count)).sum(1).astype(np.float64)  # [D, S], how often each seed was drawn
     mean = weights @ centred / count
     variance = np.maximum(weights @ centred**2 - count * mean**2, 0) / max(count - 1, 1)
-    flat = (weights.max(1) == count)[:, None] | (variance <= NO_SPREAD * (centred**2).mean(0))
+    flat = variance <= NO_SPREAD * (centred**2).mean(0)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(mean) / np.sqrt(variance / count)
     return np.where(flat, np.where(np.abs(mean) > NO_SPREAD, np.inf, 0.0), t)
