@@ -42,7 +42,7 @@ synonyms: .venv/dev
 
 .venv/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[train]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[train,report]'
 	touch $@
 
 .venv/dev: .venv/base

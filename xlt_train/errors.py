@@ -6,7 +6,10 @@ XltError            anything that the caller can mend                        exi
 ├── ExamplesError   a development or test file that cannot be read as it is
 ├── ModelError      a model that cannot be had, or does not fit the data
 ├── RunError        a run folder that is in the way, damaged, or cannot be written
-└── AlignerError    a program that was to align words, and failed or wrote no alignment
+├── AlignerError    a program that was to align words, and failed or wrote no alignment
+├── TableError      a table of distances or of published numbers that cannot be read as it is
+├── StatisticsError results that cannot be compared, or numbers of which a statistic cannot be taken
+└── ReportError     a table, figure or page that cannot be made of the values given
 """
 
 
@@ -44,3 +47,15 @@ class RunError(XltError):
 
 class AlignerError(XltError):
     """A program that was to align words, and failed or wrote no alignment."""
+
+
+class TableError(XltError):
+    """A table of distances or of published numbers that cannot be read as it is."""
+
+
+class StatisticsError(XltError):
+    """Results that cannot be compared, or numbers of which a statistic cannot be taken."""
+
+
+class ReportError(XltError):
+    """A table, figure or page that cannot be made of the values given."""

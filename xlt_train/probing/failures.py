@@ -12,8 +12,8 @@ import numpy as np
 
 from xlt_train.data.examples import Layout
 from xlt_train.errors import RunError
-from xlt_train.evaluation.evaluate import EVALUATIONS
 from xlt_train.evaluation.result import RESULT_NAME
+from xlt_train.evaluation.task import EVALUATIONS
 from xlt_train.probing.distances import Distances, Pairs
 from xlt_train.probing.texts import Parallel
 

@@ -1,0 +1,1 @@
+"""Tables, figures and one page, as pure functions of values: nothing here reads a run."""
