@@ -10,7 +10,7 @@ from xlt_train.cli.options import Help, Names, Numbers, Rows
 
 _EXAMPLES = """Examples:
 xlt-train probe run --test-dir xtreme/pawsx --no-failures
-xlt-train probe run --test-dir xtreme/pawsx --epsilon 0.1,1 --norm l2 --depth embeddings,2,final --sentences 100
+xlt-train probe run --test-dir xtreme/pawsx --no-failures --split dev --rows 0:40 --epsilon 0.1,1 --norm l2
 xlt-train probe bert-base-multilingual-cased --test-dir xtreme/pawsx --split dev --rows 0:40 --out before"""
 
 
