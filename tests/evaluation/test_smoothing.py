@@ -29,7 +29,7 @@ def _address(a: str, b: str, item: int) -> int:
     return (int.from_bytes(hashlib.sha256(f"{a}\t{b}".encode()).digest()[:8], "little") + item) % 2**64
 
 
-def _drawn(run: Path, cell: tuple[str, str], item: int, kind: str, epsilon: float, seed: int) -> np.ndarray:
+def _drawn(run: Path, cell: tuple[str, str], item: int, kind: str, epsilon: float, seed: int, spare: bool) -> np.ndarray:
     """Logits [draws, C] of one row, alone: noise from the definition's own words, added behind the embeddings."""
     model, tokenizer = opened(run)
     texts = rows(cell[0])[item][0], rows(cell[1])[item][1]
@@ -38,6 +38,8 @@ def _drawn(run: Path, cell: tuple[str, str], item: int, kind: str, epsilon: floa
     for draw in range(DRAWS):
         delta = reference.sample(kind, epsilon, 32, [_address(*cell, item)], mask, epoch=0, seed=seed, draw=draw)
         shift = torch.tensor(delta, dtype=torch.float32)
+        if spare:
+            shift[0, torch.isin(inputs["input_ids"][0], torch.tensor(tokenizer.all_special_ids))] = 0
         handle = model.bert.embeddings.register_forward_hook(lambda module, args, out, shift=shift: out + shift)
         with torch.no_grad():
             found.append(model(**inputs).logits[0].numpy())
@@ -45,14 +47,19 @@ def _drawn(run: Path, cell: tuple[str, str], item: int, kind: str, epsilon: floa
     return np.array(found)
 
 
-@pytest.mark.parametrize(("kind", "options"), [("linf", {}), ("l2", {"norm": "l2"}), ("gaussian", {"noise": "gaussian"})])
-def test_votes_are_those_of_a_plain_loop(kind: str, options: dict[str, str], place: Place) -> None:
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("linf", {}), ("l2", {"norm": "l2"}), ("gaussian", {"noise": "gaussian"}), ("linf", {"spare_special_tokens": True})],
+)
+def test_votes_are_those_of_a_plain_loop(kind: str, options: dict[str, Any], place: Place) -> None:
     epsilon = {"linf": 0.8, "l2": 4.0, "gaussian": 0.5}[kind]
     done = evaluate("bert", "tests", pairs="all", rows=(2, 5), smooth=DRAWS, epsilon=epsilon, seed=9, batch_size=3, **options)
     assert done.path.name.startswith("test-2-5-pairs-smoothed-")
     labels, split = json.loads(pq.read_schema(done.path / "predictions.parquet").metadata[b"xlt"])["labels"], 0
     for row in _table(done.path)[::4]:
-        logits = _drawn(place.bert, (row["language_1"], row["language_2"]), row["item"], kind, epsilon, 9)
+        logits = _drawn(
+            place.bert, (row["language_1"], row["language_2"]), row["item"], kind, epsilon, 9, "spare_special_tokens" in options
+        )
         votes = np.bincount(logits.argmax(-1), minlength=3)
         assert row["votes"] == votes.tolist()
         assert np.abs(np.array(row["logits"]) - logits.mean(0)).max() < 1e-4
