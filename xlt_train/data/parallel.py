@@ -124,7 +124,8 @@ def open_split(
     if bare and tests.keys() <= language_files(folder, DEV).keys():
         found = _read(folder, DEV, layout, list(tests))
         if all(examples.labels is not None for examples in found.values()):
-            why = f"no labels in {', '.join(bare)}: the {DEV} files are judged"
+            whose = f"the {TEST} files" if len(bare) == len(tests) else ", ".join(bare)
+            why = f"no labels in {whose}: the {DEV} files are judged"
             return DEV, found, f"{why}; --split {TEST} predicts without accuracy"
     return TEST, tests, None
 
