@@ -19,6 +19,7 @@ from xlt_train.errors import ReportError
 from xlt_train.report.drawing import DOUBLE, SINGLE, Drawing, Scores, Series
 from xlt_train.report.figures import fonts, style
 from xlt_train.report.figures.against_m import accuracy_against_m
+from xlt_train.report.figures.embeddings import _spread as spread
 from xlt_train.report.figures.embeddings import embeddings
 from xlt_train.report.figures.flatten import flatten
 from xlt_train.report.figures.heat_map import heat_map
@@ -181,9 +182,29 @@ def test_labels_cover_neither_points_nor_each_other() -> None:
         assert np.hypot(*(np.array([box.x0 + box.width / 2, box.y0 + box.height / 2]) - points[k])) < 40 * figure.dpi / 72
 
 
+def test_where_no_place_is_free_a_label_still_keeps_off_its_point() -> None:
+    with style.style():
+        figure = style.canvas(1.0, 1.0)
+        axes = style.axes_at(figure, 0.3, 0.3, 0.4, 0.4)
+        at = np.stack(np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5)), axis=-1).reshape(-1, 2)
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        made = place(axes, at, ["word"] * 25, size=6)
+    centres = axes.transData.transform([label.get_position() for label in made])
+    assert (np.abs(centres - axes.transData.transform(at)).max(axis=1) > 4).all()
+
+
+def test_labelled_pairs_are_spread_and_never_one_twice() -> None:
+    places = np.array([[0.0, 0], [0.1, 0], [5, 0], [0, 9]])
+    assert spread(places, 3) == [0, 3, 2]
+    assert sorted(spread(np.zeros((4, 2)), 4)) == [0, 1, 2, 3]
+    assert spread(np.zeros((0, 2)), 4) == spread(places, 0) == []
+
+
 def test_systems_differ_in_more_than_colour(drawings: dict[str, Drawing]) -> None:
     lines = [line for line in drawings["m"].figure.axes[0].lines if line.get_marker() != "None"]
     assert len({(line.get_marker(), str(line.get_linestyle())) for line in lines}) == len(lines) == 2
+    dots = [line for line in drawings["dots"].figure.axes[0].lines if line.get_marker() != "None"]
+    assert [line.get_marker() for line in dots] == ["o", "^", "s"]
     looks = [style.look(k) for k in range(12)]
     assert len({(look["marker"], str(look["linestyle"])) for look in looks}) == 12
 
@@ -279,6 +300,7 @@ def test_long_and_odd_names_stay_in_the_figure() -> None:
     legend = drawing.figure.legends[0]
     box = legend.get_window_extent()
     assert len(legend.get_texts()) == 2
+    assert not legend.get_texts()[0].get_parse_math()
     assert "$x_1$ ?" in legend.get_texts()[0].get_text()
     assert box.x1 <= drawing.figure.bbox.x1
     assert box.y0 >= drawing.figure.axes[0].get_window_extent().y1 - 1
