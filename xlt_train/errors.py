@@ -6,7 +6,10 @@ XltError            anything that the caller can mend                        exi
 ├── ExamplesError   a development or test file that cannot be read as it is
 ├── ModelError      a model that cannot be had, or does not fit the data
 ├── RunError        a run folder that is in the way, damaged, or cannot be written
-└── ReportError     values that no table or figure can be made of
+├── AlignerError    a program that was to align words, and failed or wrote no alignment
+├── TableError      a table of distances or of published numbers that cannot be read as it is
+├── StatisticsError results that cannot be compared, or numbers of which a statistic cannot be taken
+└── ReportError     a table, figure or page that cannot be made of the values given
 """
 
 
@@ -42,5 +45,17 @@ class RunError(XltError):
     """A run folder that is in the way, damaged, or cannot be written."""
 
 
+class AlignerError(XltError):
+    """A program that was to align words, and failed or wrote no alignment."""
+
+
+class TableError(XltError):
+    """A table of distances or of published numbers that cannot be read as it is."""
+
+
+class StatisticsError(XltError):
+    """Results that cannot be compared, or numbers of which a statistic cannot be taken."""
+
+
 class ReportError(XltError):
-    """Values that no table or figure can be made of."""
+    """A table, figure or page that cannot be made of the values given."""

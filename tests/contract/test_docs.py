@@ -12,14 +12,17 @@ from pathlib import Path
 import click
 import datasets
 import nltk
+import numpy as np
 import pytest
 
 from tests.command import run_here
 from tests.conftest import PROJECT
 from tests.contract.command_docs import all_commands, render
 from tests.counterfit.toy import GROUPS, RUSSIAN, RUSSIAN_ANTONYMS, write_toy
+from tests.results.made import judged, made_run
 from tests.small_models import save_small_bert
 from tests.small_wordnet import write_wordnet
+from tests.statistics.simulated import judged as judged_sides
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 SAMPLES = PROJECT / "data" / "samples" / "paraphrase"
@@ -57,6 +60,7 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(SAMPLES / "train-en.tsv", "train.tsv")
     lay_out_training(pairs)
     lay_out_synonyms()
+    lay_out_seeds()
     monkeypatch.setattr(nltk.data, "path", [str(clean_folder / "nltk_data")])
     Path("polarity.tsv").write_text("".join(f"{a}\t{label}\n" for a, _, label in pairs))
     Path("named.tsv").write_text("id\tquestion\tkind\n" + "".join(f"{k}\t{p[0]}\t{p[2]}\n" for k, p in enumerate(pairs)))
@@ -75,6 +79,17 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table.cast_column("label", features["label"]).to_parquet(hub / "train.parquet")
     (hub / "README.md").write_text("---\nconfigs:\n- config_name: mrpc\n  data_files: train.parquet\n---\n")
     return clean_folder
+
+
+def lay_out_seeds() -> None:
+    """Two methods, each with five seeds, judged on all pairs."""
+    languages = ("de", "en", "ko")
+    pairs = [(a, b) for a in languages for b in languages]
+    sides = judged_sides(np.random.default_rng(0), gain=0.03, items=400, languages=len(pairs))
+    for method, right in zip(("baseline", "rs-da"), sides):
+        for seed, correct in enumerate(right, start=1):
+            run = made_run(Path(f"seeds/{method}-{seed}"), method=method, seed=seed)
+            judged(run, correct, languages=languages, pairs=pairs)
 
 
 def lay_out_synonyms() -> None:

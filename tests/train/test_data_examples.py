@@ -122,7 +122,7 @@ REFUSED = [
 ]  # fmt: skip
 # A line of JSON behind a good one, and what the message says; single texts.
 JSON_LINES = [
-    ("", "no JSON"),
+    ("", "a blank line"),
     ('{"sentence": ', "no JSON"),
     ("{'sentence': 'a'}", "no JSON"),
     ('{"sentence": "a"} {}', "no JSON"),

@@ -101,6 +101,11 @@ def _table(folder: Path) -> list[dict[str, Any]]:
     return list(pq.read_table(folder / "predictions.parquet").to_pylist())
 
 
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _bytes(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -158,7 +163,7 @@ def test_the_result_says_all_that_it_should(place: Place) -> None:
     assert found == done.evaluation.to_json()
     record = json.loads((place.run / "xlt-run.json").read_bytes())
     weights = hashlib.sha256((place.run / "model.safetensors").read_bytes()).hexdigest()
-    assert found["format"] == "xlt-evaluation/2"
+    assert found["format"] == "xlt-evaluation/3"
     assert found["run"] == {
         "status": "finished",
         "method": {"name": "baseline", "paired": False, "variants": [[0, 0]], "label_smoothing": 0.0},
@@ -167,7 +172,19 @@ def test_the_result_says_all_that_it_should(place: Place) -> None:
         "weights": {"model.safetensors": weights},
         "seed": 42,
         "steps": 30,
+        "identity": _digest({"weights": {"model.safetensors": weights}, "seed": 42, "method": record["method"]})[:16],
     }
+    hashes = {language: hashlib.sha256((place.tests / f"test-{language}.tsv").read_bytes()).hexdigest() for language in FILL}
+    columns = {"columns": None, "text_columns": ["sentence1", "sentence2"], "label_column": "label"}
+    tests = {"files": hashes, "rows": [2, 9], "columns": columns, "placeholders": "keep"}
+    assert (found["tests"], found["columns"], found["placeholders"]) == (_digest(tests)[:16], columns, "keep")
+    assert found["items"] == {"total": 7, "kept": 7, "placeholders": 0, "differing_labels": 0, "missing": 0}
+    assert (found["pairs"], found["precision"]) == ("same", "float32")
+    assert found["average_of_pairs"] is found["smoothing"] is None
+    assert found["cells"] == [
+        dict.fromkeys(("language_1", "language_2"), entry["language"]) | {k: entry[k] for k in ("rows", "correct", "accuracy")}
+        for entry in found["languages"]
+    ]
     manifest = json.loads((place.data / "xlt.json").read_bytes())
     assert found["run"]["data"][0]["logical_hash"] == manifest["logical_hash"]
     assert (found["split"], found["rows"], found["batch_size"], found["device"]) == ("test", [2, 9], 3, "cpu")
@@ -197,11 +214,16 @@ def test_the_parquet_is_typed_as_promised(place: Place) -> None:
     schema = pq.read_schema(done.path / "predictions.parquet")
     assert [f"{field.name}: {field.type}" for field in schema] == [
         "item: int64", "language_1: string", "language_2: string", "gold: string", "predicted: string",
-        "logits: list<element: float>",
+        "logits: list<element: float>", "run: string",
     ]  # fmt: skip
     about = json.loads(schema.metadata[b"xlt"])
     assert about == {"labels": list(LABELS), "run": done.evaluation.run}
-    assert pq.read_metadata(done.path / "predictions.parquet").num_rows == ROWS * len(FILL)
+    whole = pq.read_metadata(done.path / "predictions.parquet")
+    assert whole.num_rows == ROWS * len(FILL)
+    for k in range(whole.num_columns):
+        column = whole.row_group(0).column(k)
+        assert column.physical_type != "BYTE_ARRAY" or column.has_dictionary_page
+    assert {row["run"] for row in _table(done.path)} == {done.evaluation.run["identity"]}
 
 
 def test_the_table_says_the_same_numbers(place: Place, command: Callable[..., Outcome]) -> None:
@@ -437,7 +459,7 @@ def test_bad_test_files_are_refused_before_a_model_is_loaded(place: Place, monke
     def fail(*args: object) -> None:
         raise AssertionError("loaded")
 
-    monkeypatch.setattr("xlt_train.evaluation.evaluate._load", fail)
+    monkeypatch.setattr("xlt_train.evaluation.task.load", fail)
     last = place.tests / "test-zh-Hant.tsv"
     good = last.read_bytes()
     for content, says in (
@@ -459,7 +481,8 @@ def test_an_interrupt_speaks_of_what_was_interrupted(
     place: Place, command: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _bytes(Path())
-    monkeypatch.setattr("xlt_train.evaluation.evaluate.predict", lambda *args, **options: os.kill(os.getpid(), signal.SIGINT))
+    interrupt = lambda *args: os.kill(os.getpid(), signal.SIGINT)  # noqa: E731
+    monkeypatch.setattr("xlt_train.evaluation.predict.Judge.__call__", interrupt)
     outcome = command("run", "--test-dir", "tests")
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err.startswith("xlt-train: interrupted")

@@ -1,4 +1,4 @@
-"""Whether the extra `train` is installed."""
+"""Whether the extras `train` and `report` are installed."""
 
 from importlib.util import find_spec
 
@@ -14,4 +14,16 @@ def need_extra() -> None:
             found=f"no {' and no '.join(missing)} in this environment",
             expected="the packages of the extra train",
             remedy="Install them: pip install 'xlt[train]'",
+        )
+
+
+def need_report() -> None:
+    """Raises XltError, with the command to type, when a package of the extra `report` is missing."""
+    missing = [name for name in ("scipy", "pyarrow") if find_spec(name) is None]
+    if missing:
+        raise XltError(
+            "starting to compare",
+            found=f"no {' and no '.join(missing)} in this environment",
+            expected="the packages of the extra report",
+            remedy="Install them: pip install 'xlt[report]'",
         )

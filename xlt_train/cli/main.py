@@ -8,8 +8,11 @@ from types import FrameType
 
 import click
 
+from xlt_train.cli.compare import compare
 from xlt_train.cli.evaluate import evaluate
 from xlt_train.cli.fit import fit
+from xlt_train.cli.make_report import report
+from xlt_train.cli.probe import probe
 from xlt_train.cli.sweep import sweep
 from xlt_train.errors import UsageError, XltError
 
@@ -17,6 +20,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = "interrupted; nothing half-written counts"
 _GO_ON = {
     "fit": ". Complete checkpoints are kept: to go on, repeat the command with --resume_from_checkpoint true.",
+    "evaluate": ". What was judged is kept: to go on, repeat the command.",
     "sweep": ". Finished runs and complete checkpoints are kept: to go on, repeat the command.",
 }
 
@@ -37,7 +41,7 @@ def cli() -> None:
     """
 
 
-for command in (fit, evaluate, sweep):
+for command in (fit, evaluate, compare, report, probe, sweep):
     cli.add_command(command)
 
 

@@ -35,6 +35,21 @@ class Rows(click.ParamType):
             self.fail(f"{error}.", param, ctx)
 
 
+class Numbers(click.ParamType):
+    """Several numbers in one word, separated by commas."""
+
+    name = "number,..."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The numbers as a tuple."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no number, nor several; give for example 0.01,0.1.", param, ctx)
+
+
 class Help(click.Command):
     """A command whose epilog (its examples) keeps its line breaks, with a second list of options that it passes on."""
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import click
 
-from xlt_train.evaluation.evaluate import Evaluated
+from xlt_train.evaluation.result import Evaluation, items_line
+from xlt_train.evaluation.task import Evaluated
 from xlt_train.methods.settings import SETTINGS
 from xlt_train.models.nano import NOTE
 from xlt_train.runs.record import described
@@ -82,7 +83,7 @@ def _show_data(run: Run, plan: Plan) -> None:
 
 
 def show_evaluation(done: Evaluated) -> None:
-    """Accuracy per language, for people."""
+    """Accuracy per language and pair, for people."""
     found = done.evaluation
     run, rows = found.run, "" if found.rows is None else f", rows {found.rows[0]}:{found.rows[1]}"
     click.echo(f"{run['method']['name']}, {run['model']['name']}, on {found.split}{rows}\n")
@@ -92,6 +93,8 @@ def show_evaluation(done: Evaluated) -> None:
     if found.average is not None:
         click.echo(f"{'average':<10}{'':>8}{_number(found.average):>12}")
     click.echo()
+    if found.pairs == "all":
+        _show_pairs(found)
     bare = [entry["file"] for entry in found.languages if entry["accuracy"] is None]
     if bare:
         click.echo(f"no labels in {', '.join(bare)}: predictions without accuracy", err=True)
@@ -100,7 +103,26 @@ def show_evaluation(done: Evaluated) -> None:
     for data in run["data"]:
         _line("data", f"{data['source']['name']}, hash {data['logical_hash']}")
     _line("seed", str(run["seed"]))
-    _line("written", f"{done.path}: accuracy.json, accuracy.md, predictions.parquet")
+    _line("items", items_line(found.items, found.placeholders))
+    if found.smoothing:
+        _line("smoothed", ", ".join(f"{key} {value}" for key, value in found.smoothing.items()))
+    _line("there" if done.earlier else "written", f"{done.path}: accuracy.json, accuracy.md, predictions.parquet")
+    if done.earlier:
+        click.echo("judged before; --again judges anew", err=True)
+
+
+def _show_pairs(found: Evaluation) -> None:
+    """Every pair of languages, in percent: the first text's language down, the second's across."""
+    across = list(dict.fromkeys(cell["language_2"] for cell in found.cells))
+    width = max(6, *(len(language) + 1 for language in across))
+    click.echo("percent, text 1 down, text 2 across\n" + " " * width + "".join(f"{language:>{width}}" for language in across))
+    for k, language in enumerate(across):
+        row = [cell["accuracy"] for cell in found.cells[k * len(across) : (k + 1) * len(across)]]
+        cells = ["-" if accuracy is None else f"{100 * accuracy:.1f}" for accuracy in row]
+        click.echo(f"{language:<{width}}" + "".join(f"{cell:>{width}}" for cell in cells))
+    if found.average_of_pairs is not None:
+        click.echo(f"average of all {len(found.cells)} pairs: {_number(found.average_of_pairs)}")
+    click.echo()
 
 
 def _number(accuracy: float | None) -> str:

@@ -6,7 +6,7 @@ A TSV has no quoting. Without a header its fields are the text columns in their 
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from xlt_train.files import sha256_file
 
 ENDINGS = (".tsv", ".csv", ".jsonl", ".parquet")
 Record = tuple[str, dict[str, Any]]  # where it stands (FILE:LINE), and its fields by name
+BLANK: dict[str, Any] = {}  # the fields of a blank line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +86,13 @@ class Examples:
                 expected=f"at least {stop:,}",
                 remedy="Give a range inside the file; rows count from 0 and TO is not included",
             )
-        texts = tuple(column[start:stop] for column in self.texts)
-        labels = None if self.labels is None else self.labels[start:stop]
-        return Examples(path=self.path, sha256=self.sha256, texts=texts, labels=labels, places=self.places[start:stop])
+        return self.take(range(start, stop))
+
+    def take(self, rows: Sequence[int]) -> "Examples":
+        """These rows, in this order."""
+        texts = tuple([column[k] for k in rows] for column in self.texts)
+        labels = None if self.labels is None else [self.labels[k] for k in rows]
+        return replace(self, texts=texts, labels=labels, places=[self.places[k] for k in rows])
 
     def label_ids(self, ids: dict[str, int]) -> list[int] | None:
         """The labels as the model numbers them. Raises ExamplesError that names the row of a label it does not know."""
@@ -104,8 +109,11 @@ class Examples:
         return [ids[label] for label in self.labels]
 
 
-def read_examples(path: str | Path, layout: Layout) -> Examples:
-    """Read one file. Raises ExamplesError that names file and line of the first row that cannot be used."""
+def read_examples(path: str | Path, layout: Layout, *, gaps: bool = False) -> Examples:
+    """Read one file. With `gaps` a blank line, or a null for a text, is a row whose text is empty and which needs no label.
+
+    Raises ExamplesError that names file and line of the first row that cannot be used.
+    """
     path = Path(path)
     reader = _READERS.get(path.suffix)
     if reader is None:
@@ -116,18 +124,22 @@ def read_examples(path: str | Path, layout: Layout) -> Examples:
     try:
         digest = sha256_file(path)
         for place, record in reader(path, layout):
+            if record is BLANK and not gaps:
+                raise _wrong(place, "a blank line", "a row", "Remove that line")
             places.append(place)
             labels.append(_label(record, layout))
             for name, column in zip(layout.text_columns, texts):
-                column.append(_text(place, record, name, layout))
+                gap = gaps and (record is BLANK or (name in record and record[name] is None))
+                column.append("" if gap else _text(place, record, name, layout))
     except OSError as error:
         raise _wrong(path, error.strerror or str(error), "a file that can be read", "Check the path") from error
     if not places:
         raise _wrong(path, "no rows", "at least one", "Check that this is the right file")
-    known = [label for label in labels if label is not None]
-    if known and len(known) < len(places):
-        raise _wrong(places[labels.index(None)], "no label", "a label in every row, or in none", "Repair that row")
-    return Examples(path=path, sha256=digest, texts=texts, labels=known or None, places=places)
+    known = any(label is not None for label in labels)
+    bare = [k for k, row in enumerate(zip(*texts)) if labels[k] is None and not (gaps and "" in row)]
+    if known and bare:
+        raise _wrong(places[bare[0]], "no label", "a label in every row, or in none", "Repair that row")
+    return Examples(path=path, sha256=digest, texts=texts, labels=[k or "" for k in labels] if known else None, places=places)
 
 
 def _label(record: dict[str, Any], layout: Layout) -> str | None:
@@ -188,7 +200,8 @@ def _named(path: Path, rows: Iterator[tuple[int, list[str]]], layout: Layout) ->
                 raise _wrong(f"{path}:{number}", f"the column {twice[0]!r} twice", "each name once", "Rename one of them")
             continue
         if fields == [""] or not fields:
-            raise _wrong(f"{path}:{number}", "a blank line", "a row", "Remove that line")
+            yield f"{path}:{number}", BLANK
+            continue
         bare = names[:-1] if names[-1] == layout.label_column else names  # a test file may come without labels
         if len(fields) not in (len(names), len(bare)):
             raise _wrong(f"{path}:{number}", f"{len(fields)} fields", f"{len(names)}: {', '.join(names)}", _COLUMNS)
@@ -198,7 +211,7 @@ def _named(path: Path, rows: Iterator[tuple[int, list[str]]], layout: Layout) ->
 def _jsonl(path: Path, layout: Layout) -> Iterator[Record]:
     for number, line in enumerate(_lines(path), 1):
         try:
-            record = json.loads(line)
+            record = json.loads(line) if line.strip() else BLANK
         except (ValueError, RecursionError) as error:
             found = f"a line that is no JSON ({error})"
             raise _wrong(f"{path}:{number}", found, "one object a line", "Repair that line") from error
@@ -243,5 +256,5 @@ def same_count(files: Sequence[Examples]) -> None:
                 other.path,
                 f"{len(other):,} rows",
                 f"{len(files[0]):,} as in {files[0].path.name}: the files of a split hold the same rows in every language",
-                "Repair or remove that file",
+                "Where rows are missing, put blank lines in their place and use --placeholders drop; or remove that file",
             )

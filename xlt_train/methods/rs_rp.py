@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+    from xlt_train.perturbation.noise import Noise
+
 
 _NOISES = ("uniform", "gaussian")
 
@@ -60,16 +62,17 @@ class RsRp(Perturbed):
         """All draws of delta one behind the other, [draws * B, T, dimensions] float32."""
         import torch
 
+        source, allowed = self.source(batch), self.allowed(batch)
+        drawn = [self.delta(source, dimensions, draw).mul_(allowed) for draw in range(self.draws)]
+        return torch.cat(drawn) if self.draws > 1 else drawn[0]
+
+    def delta(self, source: "Noise", dimensions: int, draw: int) -> "Tensor":
+        """One draw of delta, [B, T, dimensions] float32, padding too."""
         from xlt_train.perturbation.balls import BALLS
 
-        source, allowed = self.source(batch), self.allowed(batch)
-        drawn = [
-            source.gaussian(dimensions, draw).mul_(self.epsilon)
-            if self.noise == "gaussian"
-            else BALLS[self.norm].sample(source, dimensions, self.epsilon, draw)
-            for draw in range(self.draws)
-        ]
-        return torch.cat([delta.mul_(allowed) for delta in drawn]) if self.draws > 1 else drawn[0].mul_(allowed)
+        if self.noise == "gaussian":
+            return source.gaussian(dimensions, draw).mul_(self.epsilon)
+        return BALLS[self.norm].sample(source, dimensions, self.epsilon, draw)
 
 
 def repeated(batch: Batch, times: int) -> Batch:

@@ -1,6 +1,6 @@
 """`README.md` of a run: a model card with method, dataset hash and numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xlt_train.models.nano import NOTE
@@ -85,18 +85,39 @@ def _numbers(record: RunRecord, evaluations: Mapping[str, Mapping[str, Any]]) ->
     elif record.status != CHECKPOINT:
         lines.append("No development set: the weights are those of the last step.")
     for _, evaluation in sorted(evaluations.items()):
-        rows = "" if evaluation["rows"] is None else f", rows {evaluation['rows'][0]}:{evaluation['rows'][1]}"
-        lines += ["", f"### {evaluation['split']}{rows}", "", *accuracy_table(evaluation)]
+        lines += ["", f"### {_what(evaluation)}", "", *accuracy_table(evaluation)]
     return lines
 
 
+def _what(evaluation: Mapping[str, Any]) -> str:
+    """What was judged, in a heading."""
+    rows = "" if evaluation["rows"] is None else f", rows {evaluation['rows'][0]}:{evaluation['rows'][1]}"
+    dropped = ", placeholders dropped" if evaluation["placeholders"] == "drop" else ""
+    smoothing = evaluation["smoothing"]
+    smoothed = f", smoothed by {smoothing['draws']:,} draws, epsilon {smoothing['epsilon']:g}" if smoothing else ""
+    return f"{evaluation['split']}{rows}{dropped}{smoothed}"
+
+
 def accuracy_table(evaluation: Mapping[str, Any]) -> list[str]:
-    """Accuracy per language as a Markdown table."""
+    """Accuracy per language as a Markdown table, and a line about the pairs where all were judged."""
     lines = ["| language | rows | accuracy |", "|---|---:|---:|"]
     for entry in evaluation["languages"]:
         lines.append(f"| {entry['language']} | {entry['rows']:,} | {_number(entry['accuracy'])} |")
     if evaluation["average"] is not None:
         lines.append(f"| average |  | {_number(evaluation['average'])} |")
+    if evaluation["average_of_pairs"] is not None:
+        pairs = len(evaluation["languages"]) ** 2
+        lines += ["", f"Average over all {pairs} pairs of languages: {_number(evaluation['average_of_pairs'])}"]
+    return lines
+
+
+def matrix_table(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Accuracy of every pair of languages as a Markdown table: the first text's language down, the second's across."""
+    across = list(dict.fromkeys(cell["language_2"] for cell in cells))
+    known = {(cell["language_1"], cell["language_2"]): cell["accuracy"] for cell in cells}
+    lines = [f"| text 1, text 2 | {' | '.join(across)} |", "|---|" + "---:|" * len(across)]
+    for language in dict.fromkeys(cell["language_1"] for cell in cells):
+        lines.append(f"| {language} | {' | '.join(_number(known[language, other]) for other in across)} |")
     return lines
 
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from xlt_train.data.languages import language_files
 from xlt_train.errors import RunError
-from xlt_train.evaluation.evaluate import EVALUATIONS
-from xlt_train.evaluation.result import EVALUATION_FORMAT, RESULT_NAME
+from xlt_train.evaluation.result import READ_FORMATS, RESULT_NAME
+from xlt_train.evaluation.task import EVALUATIONS
 from xlt_train.files import sha256_file
 from xlt_train.runs.record import FINISHED, RunRecord
 from xlt_train.sweep.command import JudgedOn
@@ -74,10 +74,12 @@ def _result(folder: Path, record: RunRecord, tests: JudgedOn, files: Mapping[str
     for path in sorted((folder / EVALUATIONS).glob(f"*/{RESULT_NAME}")):
         try:
             body: dict[str, Any] = json.loads(path.read_bytes())
-            about = (body["format"], body["split"], body["rows"], body["columns"], body["run"]["weights"])
+            about = (body["split"], body["rows"], body["columns"], body["run"]["weights"])
+            plain = body.get("placeholders", "keep") == "keep" and body.get("smoothing") is None
             hashes = {entry["language"]: entry["sha256"] for entry in body["languages"]}
         except (OSError, ValueError, KeyError, TypeError, RecursionError):  # none that counts; evaluate says what is wrong
             continue
-        if about == (EVALUATION_FORMAT, tests.split, rows, columns, record.weights) and hashes == dict(files):
+        known = body["format"] in READ_FORMATS and plain
+        if known and about == (tests.split, rows, columns, record.weights) and hashes == dict(files):
             return body
     return None

@@ -1,0 +1,1 @@
+"""How far languages lie apart."""

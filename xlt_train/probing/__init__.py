@@ -1,0 +1,1 @@
+"""What a model's embedding space looks like for words of parallel sentences."""

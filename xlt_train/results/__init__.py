@@ -1,0 +1,1 @@
+"""Reading what evaluations found, as arrays: one run (judgement), or one method over its seeds (system)."""
