@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,9 +214,11 @@ def test_one_seed_has_no_interval_and_a_gap_is_named() -> None:
     series = [
         Series(name="a", x=np.array([1.0, 3]), mean=np.array([0.5, 0.6]), low=np.full(2, np.nan), high=np.full(2, np.nan))
     ]
-    assert accuracy_against_m("m", "m", series).caption == "One seed a point: no interval."
+    assert accuracy_against_m("m", "m", series).caption == "Without interval."
+    assert accuracy_against_m("m", "m", [replace(series[0], seeds=[1, 1])]).caption == "One seed a point: no interval."
+    assert accuracy_against_m("m", "m", [replace(series[0], seeds=[3, 10])]).caption == "Without interval. Seeds: 3 to 10."
     scores = Scores(name="a", mean=np.array([0.5, np.nan]), low=np.full(2, np.nan), high=np.full(2, np.nan))
-    assert language_dots("d", "d", ["de", "sw"], [scores]).caption == "One seed: no interval. Without a value: a sw."
+    assert language_dots("d", "d", ["de", "sw"], [scores]).caption == "Without interval. Without a value: a sw."
 
 
 def test_a_wide_range_of_m_is_logarithmic_a_narrow_one_is_not(drawings: dict[str, Drawing]) -> None:
