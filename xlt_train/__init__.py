@@ -1,9 +1,10 @@
 """XLT, training half: fine-tuning on the datasets of `xlt_augment`, with which it shares files and no import.
 
-    from xlt_train import evaluate, fit
+    from xlt_train import evaluate, fit, report
 
     run = fit("train-synonym-m10-p0.1", method="rs-da", num_train_epochs=3)
-    evaluate(run.path, "xtreme/pawsx")
+    evaluate(run.path, "xtreme/pawsx", pairs="all")
+    report([run.path], out="report")
 
 Names are loaded on first use, so that `import xlt_train` costs next to nothing.
 """
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from xlt_train.evaluation.evaluate import evaluate as evaluate
     from xlt_train.methods.base import Method as Method
     from xlt_train.methods.registry import METHODS as METHODS
+    from xlt_train.probing.probe import probe as probe
+    from xlt_train.reporting.build import report as report
     from xlt_train.training.fit import fit as fit
     from xlt_train.training.trainer import RobustTrainer as RobustTrainer
 
@@ -28,9 +31,11 @@ _HOMES = {
     "XltError": "errors",
     "evaluate": "evaluation.evaluate",
     "fit": "training.fit",
+    "probe": "probing.probe",
+    "report": "reporting.build",
 }
 
-__all__ = ["METHODS", "Method", "RobustTrainer", "TrainingSet", "XltError", "evaluate", "fit"]
+__all__ = ["METHODS", "Method", "RobustTrainer", "TrainingSet", "XltError", "evaluate", "fit", "probe", "report"]
 
 
 def __getattr__(name: str) -> object:

@@ -17,7 +17,7 @@ STAGES = {
     ).split(),
     "xlt_train": (
         "errors resources files data models perturbation methods runs training evaluation probing sweep statistics languages"
-        " published results report cli __main__"
+        " published results reporting cli __main__"
     ).split(),
 }
 HEAVY = {"torch", "transformers", "datasets", "pandas", "gensim", "nltk", "numba", "pyarrow", "numpy", "socket", "requests"}
@@ -124,7 +124,8 @@ def test_the_public_names_are_these() -> None:
     import xlt_train
 
     assert set(xlt_augment.__all__) == {"Substitute", "Swap", "SynonymSet", "XltError", "augment", "build", "verify"}
-    assert set(xlt_train.__all__) == {"METHODS", "Method", "RobustTrainer", "TrainingSet", "XltError", "evaluate", "fit"}
+    training = {"METHODS", "Method", "RobustTrainer", "TrainingSet", "XltError", "evaluate", "fit", "probe", "report"}
+    assert set(xlt_train.__all__) == training
     for package in (xlt_augment, xlt_train):
         for name in package.__all__:
             assert getattr(package, name).__doc__

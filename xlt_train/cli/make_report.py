@@ -41,7 +41,7 @@ def report(runs: tuple[str, ...], metric: str | None, as_json: bool, **options: 
     """
     need_report()
     from xlt_train.languages.distance import DEFAULT_METRIC
-    from xlt_train.report.build import report as make
+    from xlt_train.reporting.build import report as make
 
     done = make(runs, metric=metric or DEFAULT_METRIC, progress=_say, **options)
     if as_json:
