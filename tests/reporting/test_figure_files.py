@@ -98,7 +98,8 @@ def test_neither_settings_nor_hash_seed_of_a_user_change_a_figure(drawings: dict
         "font.size: 30\naxes.grid: True\nsvg.fonttype: none\nlines.linewidth: 9\naxes.labelpad: 20\n"
     )
     program = (
-        "import sys, hashlib\nfrom tests.reporting import drawn\nfrom xlt_train.reporting.figures.save import svg_text, png_bytes\n"
+        "import sys, hashlib\nfrom tests.reporting import drawn\n"
+        "from xlt_train.reporting.figures.save import svg_text, png_bytes\n"
         "made = drawn.ALL['m']()\nassert 'matplotlib.pyplot' not in sys.modules\n"
         "print(hashlib.sha256(svg_text(made).encode() + png_bytes(made)).hexdigest())"
     )
