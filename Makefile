@@ -11,11 +11,16 @@ demo: .venv/base
 	rm -rf $(DEMO)
 	$(BIN)/xlt-augment build --m 10 --p 0.1 --out $(DEMO)/train-10
 	$(BIN)/xlt-augment verify $(DEMO)/train-10
+	for seed in 1 2 3; do for method in baseline rs-da; do \
+	  $(BIN)/xlt-train fit --data $(DEMO)/train-10 --method $$method --model nano --dev $(SAMPLE)/dev-en.tsv --seed $$seed \
+	    --output_dir $(DEMO)/runs/$$method-$$seed || exit 1; \
+	  $(BIN)/xlt-train evaluate $(DEMO)/runs/$$method-$$seed --test-dir $(SAMPLE) --pairs all || exit 1; \
+	done; done
 	for method in baseline rs-da; do \
-	  $(BIN)/xlt-train fit --data $(DEMO)/train-10 --method $$method --model nano --dev $(SAMPLE)/dev-en.tsv \
-	    --output_dir $(DEMO)/$$method || exit 1; \
+	  $(BIN)/xlt-train probe $(DEMO)/runs/$$method-1 --test-dir $(SAMPLE) --data $(DEMO)/train-10 || exit 1; \
 	done
-	for method in baseline rs-da; do $(BIN)/xlt-train evaluate $(DEMO)/$$method --test-dir $(SAMPLE) || exit 1; done
+	$(BIN)/xlt-train compare '$(DEMO)/runs/baseline-*' '$(DEMO)/runs/rs-da-*'
+	$(BIN)/xlt-train report $(DEMO)/runs --against published --out $(DEMO)/report
 
 test: .venv/dev check
 	$(BIN)/python -m pytest -n 2
@@ -26,7 +31,11 @@ check: .venv/dev
 	$(BIN)/mypy
 
 bench: .venv/dev
+<<<<<<< HEAD
 	for script in build tokens memory startup train train_tokens train_step calibration synonyms; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+=======
+	for script in build tokens memory startup train train_tokens train_step evaluate synonyms; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+>>>>>>> main
 
 # The long forms: every hypothesis property on many more examples.
 soak: .venv/dev

@@ -82,7 +82,8 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def lay_out_seeds() -> None:
-    """Two methods, each with five seeds, judged on all pairs."""
+    """Two methods, each with five seeds, judged on all pairs, and a table of distances between their languages."""
+    Path("distances.csv").write_text("language_1,language_2,metric,value\nde,en,typology,0.4\nen,ko,typology,0.9\n")
     languages = ("de", "en", "ko")
     pairs = [(a, b) for a in languages for b in languages]
     sides = judged_sides(np.random.default_rng(0), gain=0.03, items=400, languages=len(pairs))

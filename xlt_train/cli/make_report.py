@@ -11,8 +11,8 @@ from xlt_train.cli.extra import need_report
 from xlt_train.cli.options import Help
 
 _EXAMPLES = """Examples:
-xlt-train report runs --out report
-xlt-train report baseline-1 baseline-2 rs-da-1 rs-da-2 --out report --against published
+xlt-train report seeds --out report
+xlt-train report mBERT=baseline-1,baseline-2 mBERT-RS-DA=rs-da-1,rs-da-2 --out report --against published
 xlt-train report --against published --out papers"""
 
 
