@@ -13,7 +13,7 @@ from tests.train.tokenizers_made import byte_level, unigram, wordpiece
 from xlt_train.runs.record import FINISHED, RunRecord, sealed
 
 LABELS = ("no", "maybe", "yes")
-ITEMS = 23
+ITEMS = 17
 _WORDS = {
     "en": "the old boat lies near a quiet harbour , and two men paint it blue".split(),
     "de": "das alte Boot liegt nahe einem stillen Hafen , und zwei Männer streichen es blau".split(),

@@ -53,10 +53,13 @@ def test_pairs_are_each_others_nearest(name: str, source: np.ndarray, target: np
     assert all(pair in found for pair in unique)  # where several are as near, any of them may be taken
 
 
-def test_the_two_distances_differ() -> None:
-    source, target = np.array([[1.0, 0.0]]), np.array([[9.0, 0.0], [1.0, 0.5]])
-    assert mutual_nearest(source, target, VECTOR_ALIGNERS["mutual"]).tolist() == [[0, 0]]
-    assert mutual_nearest(source, target, VECTOR_ALIGNERS["mutual-euclidean"]).tolist() == [[0, 1]]
+@pytest.mark.parametrize(("name", "nearest"), [("mutual", 0), ("mutual-euclidean", 1)])
+def test_the_two_distances_differ(name: str, nearest: int) -> None:
+    chosen = choose_aligner(name)
+    sources = [Side((), np.empty((0, 2), np.float32)), Side(("a",), np.array([[1, 0]], np.float32))]
+    targets = [Side(("A",), np.ones((1, 2), np.float32)), Side(("A", "B"), np.array([[9, 0], [1, 0.5]], np.float32))]
+    assert [links.tolist() for links in chosen.align(sources, targets)] == [[], [[0, nearest]]]
+    assert (chosen.name, chosen.uses_vectors) == (name, True)
 
 
 def test_a_program_aligns_what_has_words(aligner: Callable[[str], str], tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 from tests.probing.made import ITEMS, save_run, sentences, write_parallel
 from tests.probing.test_aligners import MONOTONE
 from tests.probing.test_probe import plain_pairs, plain_space
+from xlt_train import evaluate
 from xlt_train.errors import RunError
-from xlt_train.evaluation.evaluate import evaluate
 from xlt_train.probing.probe import probe
 
 EPSILONS = [1.0, 2.0, 4.0]
@@ -35,9 +35,13 @@ def right_by_language(folder: Path) -> dict[str, dict[int, bool]]:
     return found
 
 
-def test_failures_are_those_of_a_plain_loop(bert_run: Path, tests: Path, aligner: Callable[[str], str]) -> None:
+def test_failures_are_those_of_a_plain_loop(
+    bert_run: Path, tests: Path, aligner: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xlt_train.probing.compare._BLOCK", 4)  # the texts of an item stand in several
     right = right_by_language(judge(bert_run, tests))
-    done = probe(bert_run, tests, depth="final,embeddings", aligner=aligner(MONOTONE), epsilon=EPSILONS).probe
+    options: dict[str, Any] = {"depth": "final,embeddings", "epsilon": EPSILONS, "sentences": 5}
+    done = probe(bert_run, tests, aligner=aligner(MONOTONE), **options).probe
     assert done.evaluation == "test-1"
     seen = 0
     for one in done.languages:
@@ -116,6 +120,9 @@ def test_a_run_without_predictions_on_these_files(bert_run: Path, tests: Path, t
     with pytest.raises(RunError, match="0 evaluations on them"):
         probe(bert_run, changed)
     body = json.loads((folder / "accuracy.json").read_bytes())
+    (folder / "accuracy.json").write_text(json.dumps(body | {"run": body["run"] | {"identity": "00"}}))
+    with pytest.raises(RunError, match="0 evaluations on them"):
+        probe(bert_run, tests, rows=(0, 5))
     (folder / "accuracy.json").write_text(json.dumps(body | {"run": body["run"] | {"weights": {"model.safetensors": "00"}}}))
     with pytest.raises(RunError, match="0 evaluations on them"):
         probe(bert_run, tests, rows=(0, 5))

@@ -44,7 +44,7 @@ def wide_table() -> Table:
 
 def small_table() -> Table:
     head = (Column("language", kind="text"), Column("difference", unit="points"), Column("p", unit="p", digits=3))
-    return Table(name="tests", title="Tests", head=head, rows=(row("de", 0.02, 0.0001), row("sw", None, None)))
+    return Table(name="tests", title='Tests "A" & <B>', head=head, rows=(row("de", 0.02, 0.0001), row("sw", None, None)))
 
 
 @cache

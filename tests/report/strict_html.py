@@ -1,5 +1,6 @@
 """A reader of HTML that forgives nothing: what is opened is closed in order, ids are unique, what is referred to is there."""
 
+import re
 from html.parser import HTMLParser
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "wbr"}
@@ -24,6 +25,7 @@ class StrictHtml(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len({name for name, _ in attrs}) == len(attrs), f"an attribute of <{tag}> twice"
         assert not self.open or tag not in NOT_INSIDE.get(self.open[-1], set()), f"<{tag}> in <{self.open[-1]}>"
+        assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9:-]*", name) for name, _ in attrs), f"odd attributes in <{tag}>: {attrs}"
         given = dict(attrs)
         assert not any(name.startswith("on") for name in given), f"a script in <{tag}>"
         self.tags.append((tag, given))

@@ -94,8 +94,8 @@ def test_a_wide_table_scrolls_in_its_box_and_keeps_its_names_and_words_in_view(b
         )
         assert left >= 0
         assert right <= 320
-    heights = view.eval_on_selector(".drawing svg", "e => e.getBoundingClientRect().width / e.viewBox.baseVal.width")
-    assert heights > 0.8 * 96 / 72  # 6.5 points stay above 5 points on a phone
+    size = view.eval_on_selector("#figure-heat-15 svg", "e => e.getBoundingClientRect().width / e.viewBox.baseVal.width")
+    assert size > 0.8 * 96 / 72  # 6.5 points stay above 5 points on a phone
     context.close()
 
 

@@ -1,11 +1,7 @@
 """Figures: legible at print size, nothing on top of anything, the same bytes every time, what is missing said."""
 
-import hashlib
-import os
-import subprocess
-import sys
 import warnings
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,16 +13,15 @@ from matplotlib.text import Text
 from tests.report import drawn
 from xlt_train.errors import ReportError
 from xlt_train.report.drawing import DOUBLE, SINGLE, Drawing, Scores, Series
-from xlt_train.report.figures import fonts, style
+from xlt_train.report.figures import style
 from xlt_train.report.figures.against_m import accuracy_against_m
+from xlt_train.report.figures.embeddings import _spread as spread
 from xlt_train.report.figures.embeddings import embeddings
-from xlt_train.report.figures.flatten import flatten
 from xlt_train.report.figures.heat_map import heat_map
 from xlt_train.report.figures.hyper_parameter import hyper_parameter
 from xlt_train.report.figures.labels import place
 from xlt_train.report.figures.language_dots import language_dots
 from xlt_train.report.figures.regression import regression
-from xlt_train.report.figures.save import picture, png_bytes, save, svg_text
 
 NAMES = tuple(drawn.ALL)
 
@@ -181,9 +176,29 @@ def test_labels_cover_neither_points_nor_each_other() -> None:
         assert np.hypot(*(np.array([box.x0 + box.width / 2, box.y0 + box.height / 2]) - points[k])) < 40 * figure.dpi / 72
 
 
+def test_where_no_place_is_free_a_label_still_keeps_off_its_point() -> None:
+    with style.style():
+        figure = style.canvas(1.0, 1.0)
+        axes = style.axes_at(figure, 0.3, 0.3, 0.4, 0.4)
+        at = np.stack(np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5)), axis=-1).reshape(-1, 2)
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        made = place(axes, at, ["word"] * 25, size=6)
+    centres = axes.transData.transform([label.get_position() for label in made])
+    assert (np.abs(centres - axes.transData.transform(at)).max(axis=1) > 4).all()
+
+
+def test_labelled_pairs_are_spread_and_never_one_twice() -> None:
+    places = np.array([[0.0, 0], [0.1, 0], [5, 0], [0, 9]])
+    assert spread(places, 3) == [0, 3, 2]
+    assert sorted(spread(np.zeros((4, 2)), 4)) == [0, 1, 2, 3]
+    assert spread(np.zeros((0, 2)), 4) == spread(places, 0) == []
+
+
 def test_systems_differ_in_more_than_colour(drawings: dict[str, Drawing]) -> None:
     lines = [line for line in drawings["m"].figure.axes[0].lines if line.get_marker() != "None"]
     assert len({(line.get_marker(), str(line.get_linestyle())) for line in lines}) == len(lines) == 2
+    dots = [line for line in drawings["dots"].figure.axes[0].lines if line.get_marker() != "None"]
+    assert [line.get_marker() for line in dots] == ["o", "^", "s"]
     looks = [style.look(k) for k in range(12)]
     assert len({(look["marker"], str(look["linestyle"])) for look in looks}) == 12
 
@@ -192,9 +207,11 @@ def test_one_seed_has_no_interval_and_a_gap_is_named() -> None:
     series = [
         Series(name="a", x=np.array([1.0, 3]), mean=np.array([0.5, 0.6]), low=np.full(2, np.nan), high=np.full(2, np.nan))
     ]
-    assert accuracy_against_m("m", "m", series).caption == "One seed a point: no interval."
+    assert accuracy_against_m("m", "m", series).caption == "Without interval."
+    assert accuracy_against_m("m", "m", [replace(series[0], seeds=[1, 1])]).caption == "One seed a point: no interval."
+    assert accuracy_against_m("m", "m", [replace(series[0], seeds=[3, 10])]).caption == "Without interval. Seeds: 3 to 10."
     scores = Scores(name="a", mean=np.array([0.5, np.nan]), low=np.full(2, np.nan), high=np.full(2, np.nan))
-    assert language_dots("d", "d", ["de", "sw"], [scores]).caption == "One seed: no interval. Without a value: a sw."
+    assert language_dots("d", "d", ["de", "sw"], [scores]).caption == "Without interval. Without a value: a sw."
 
 
 def test_a_wide_range_of_m_is_logarithmic_a_narrow_one_is_not(drawings: dict[str, Drawing]) -> None:
@@ -229,93 +246,3 @@ def test_a_wide_range_of_m_is_logarithmic_a_narrow_one_is_not(drawings: dict[str
 def test_what_cannot_be_drawn_is_refused(draw: Any, message: str) -> None:
     with pytest.raises(ReportError, match=message):
         draw()
-
-
-def test_words_are_flattened_so_that_near_ones_stay_near() -> None:
-    rng = np.random.default_rng(0)
-    centres = rng.normal(size=(4, 20)) * 5
-    points = np.repeat(centres, 8, axis=0) + rng.normal(size=(32, 20)) * 0.1
-    plane = flatten(points)
-    gaps = np.linalg.norm(plane[:, None] - plane[None], axis=2)
-    same = np.equal.outer(np.repeat(np.arange(4), 8), np.repeat(np.arange(4), 8))
-    assert gaps[same].max() < gaps[~same].min()
-    np.testing.assert_array_equal(plane, flatten(points))
-    assert flatten(points[:3]).shape == (3, 2)
-    assert not flatten(np.ones((9, 5))).any()
-    assert flatten(np.ones((1, 1))).shape == (1, 2)
-
-
-def test_words_that_no_font_can_write_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    covered = fonts._covered
-    monkeypatch.setattr(fonts, "_covered", lambda family: covered(family) if family == "DejaVu Sans" else frozenset())
-    words = ("电影", "水", "朋友", "书", "小", "大")
-    cloud = drawn.cloud(words_2=words)
-    drawing = embeddings("e", "e", [cloud], group_1="English", group_2="Chinese", labels=4)
-    assert "4 labels are left out: no font at hand has their letters." in drawing.caption
-    written = {text.get_text() for text in drawing.figure.axes[0].texts}
-    assert len(written) == 4
-    assert written < set(cloud.words_1)
-    png_bytes(drawing)  # a missing letter would be a warning, and so an error
-
-
-def test_a_font_that_has_the_letters_is_found_and_joined_letters_need_shaping(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fonts.families_for("Straße déjà ε") == ["DejaVu Sans"]
-    monkeypatch.setattr(fonts, "_shapes", lambda: False)
-    assert fonts.families_for("سلام") is None
-    monkeypatch.setattr(fonts, "_shapes", lambda: True)
-    assert fonts.families_for("سلام") == ["DejaVu Sans"]
-    monkeypatch.setattr(
-        fonts, "_covered", lambda family: frozenset(map(ord, "水")) if family == "IPAGothic" else frozenset(map(ord, "ab_"))
-    )
-    assert fonts.families_for("a水") == ["DejaVu Sans", "IPAGothic"]
-    assert fonts.families_for("水火") is None
-    assert fonts.written("a水b") == "a?b"
-    assert fonts.wrapped("_ab") == " _ab"
-
-
-def test_long_and_odd_names_stay_in_the_figure() -> None:
-    name = "_mBERT $x_1$ 水 with a very long name of many words, epsilon=0.1, and more of it still"
-    drawing = accuracy_against_m("m", "m", [drawn.series(name, [1, 3], [0.5, 0.6]), drawn.series("b", [1, 3], [0.4, 0.6])])
-    legend = drawing.figure.legends[0]
-    box = legend.get_window_extent()
-    assert len(legend.get_texts()) == 2
-    assert "$x_1$ ?" in legend.get_texts()[0].get_text()
-    assert box.x1 <= drawing.figure.bbox.x1
-    assert box.y0 >= drawing.figure.axes[0].get_window_extent().y1 - 1
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_files_are_the_same_bytes_every_time(drawings: dict[str, Drawing], name: str, tmp_path: Path) -> None:
-    again = drawn.ALL[name]()
-    svg = save(drawings[name], tmp_path)
-    assert (tmp_path / f"{name}.svg").read_text(encoding="utf-8") == svg == svg_text(again)
-    png = (tmp_path / f"{name}.png").read_bytes()
-    assert name == "heat-15" or png == png_bytes(again)  # the large one is like the small one
-    assert not {b"Software", b"date"} & {word for word in (b"Software", b"date") if word in png or word in svg.encode()}
-    assert "<text" not in svg
-    width = int.from_bytes(png[16:20], "big")
-    assert width == round(drawings[name].figure.get_size_inches()[0] * 300)
-    assert picture(drawings[name], svg).svg == svg
-
-
-def test_neither_settings_nor_hash_seed_of_a_user_change_a_figure(drawings: dict[str, Drawing], tmp_path: Path) -> None:
-    (tmp_path / "matplotlibrc").write_text(
-        "font.size: 30\naxes.grid: True\nsvg.fonttype: none\nlines.linewidth: 9\naxes.labelpad: 20\n"
-    )
-    program = (
-        "import sys, hashlib\nfrom tests.report import drawn\nfrom xlt_train.report.figures.save import svg_text, png_bytes\n"
-        "made = drawn.ALL['m']()\nassert 'matplotlib.pyplot' not in sys.modules\n"
-        "print(hashlib.sha256(svg_text(made).encode() + png_bytes(made)).hexdigest())"
-    )
-    env = os.environ | {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc"), "PYTHONHASHSEED": "77"}
-    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
-    made = drawings["m"]
-    assert done.stdout.strip() == hashlib.sha256(svg_text(made).encode() + png_bytes(made)).hexdigest()
-
-
-def test_no_setting_of_matplotlib_outlives_a_figure() -> None:
-    import matplotlib
-
-    before = dict(matplotlib.rcParams)
-    drawn.ALL["m"]()
-    assert dict(matplotlib.rcParams) == before

@@ -16,6 +16,7 @@ from xlt_train.report.page import render_page
 from xlt_train.report.render_csv import csv_text
 from xlt_train.report.render_latex import latex
 from xlt_train.report.render_markdown import markdown
+from xlt_train.report.tables import Column, Table
 from xlt_train.report.write import write_report
 
 STYLE = (Path(page.__file__).parent / "style.css").read_text(encoding="utf-8")
@@ -83,6 +84,14 @@ def test_colours_of_figures_follow_the_page(text: str) -> None:
     assert "var(--ink)" in inside
     for own in expected.values():  # light, dark, print
         assert len(re.findall(rf"--{own}: ", STYLE)) == 3
+
+
+def test_a_table_gets_the_width_that_its_words_need() -> None:
+    assert page._size(pages.small_table()) == "few"
+    assert page._size(pages.wide_table()) == "many"
+    assert page._size(drawn.ALL["m"]().numbers) == "some"
+    long = Table(name="l", title="l", head=tuple(Column("two languages of them") for _ in range(4)), rows=())
+    assert page._size(long) == "many"
 
 
 def test_two_tables_of_one_name_are_refused() -> None:

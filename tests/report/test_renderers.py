@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.report.strict_html import read
 from tests.report.strict_latex import check
 from xlt_train.errors import ReportError
+from xlt_train.report.layout import blocks
 from xlt_train.report.render_csv import csv_text
 from xlt_train.report.render_html import html_table
 from xlt_train.report.render_latex import comment, escape, latex
@@ -110,7 +111,8 @@ def test_any_text_keeps_its_cell_in_markdown(text: str) -> None:
 
 def test_escapes_of_latex_are_what_prints_the_sign() -> None:
     assert escape(r"50% & $5_a #1 {x} ~^\ ") == r"50\% \& \$5\_a \#1 \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{}"
-    assert escape("[a] *b -- ''") == "{[}a{]} {*}b -{}- '{}'"
+    assert escape("[a] *b -- '' ,,") == "{[}a{]} {*}b -{}- '{}' ,{},"
+    assert escape("a\tb\x00c") == "a b c"
     assert comment("a\nb\x85c") == "a b c"
 
 
@@ -131,6 +133,15 @@ def test_numbers_are_shown_in_their_unit(unit: Any, value: float, text: str) -> 
     column = Column("x", unit=unit)
     assert shown_number(column, value) == (text if (unit, value) != ("p", 0.04) else "<0.1")
     assert shown(column, Cell(value)) == shown_number(column, value)
+
+
+def test_columns_are_cut_into_even_blocks_and_text_stands_left() -> None:
+    head = (Column("m", kind="text"), *(Column(str(k)) for k in range(16)))
+    table = Table(name="t", title="t", head=head, rows=(row("x", *[0.5] * 16),))
+    assert [len(part) for part in blocks(table)] == [8, 8]
+    assert blocks(replace(table, block=None)) == [list(range(1, 17))]
+    words = Table(name="t", title="t", head=(*head[:2], Column("w", kind="text")), rows=(row("x", 0.5, "y"),))
+    assert r"\begin{tabular}{lrl}" in latex(words)
 
 
 def test_the_best_is_bold_and_equal_ones_share_it() -> None:

@@ -12,7 +12,7 @@ _EXAMPLES = """Examples:
 xlt-train evaluate run --test-dir xtreme/pawsx
 xlt-train evaluate run --test-dir xtreme/pawsx --split dev --rows 1500:2000
 xlt-train evaluate run --test-dir xtreme/pawsx --pairs all --placeholders drop
-xlt-train evaluate run --test-dir xtreme/pawsx --smooth 100 --epsilon 0.1
+xlt-train evaluate run --test-dir xtreme/pawsx --smooth 10 --epsilon 0.1
 xlt-train evaluate run --test-dir xtreme/pawsx --json --out results"""
 
 

@@ -10,7 +10,7 @@ from xlt_train.cli.options import Help, Names, Numbers, Rows
 
 _EXAMPLES = """Examples:
 xlt-train probe run --test-dir xtreme/pawsx --no-failures
-xlt-train probe run --test-dir xtreme/pawsx --epsilon 0.1,1 --norm l2 --depth embeddings,2,final --sentences 100
+xlt-train probe run --test-dir xtreme/pawsx --no-failures --split dev --rows 0:40 --epsilon 0.1,1 --norm l2
 xlt-train probe bert-base-multilingual-cased --test-dir xtreme/pawsx --split dev --rows 0:40 --out before"""
 
 
@@ -24,7 +24,10 @@ xlt-train probe bert-base-multilingual-cased --test-dir xtreme/pawsx --split dev
     help="Folder with a file SPLIT-LANG.tsv (.csv, .jsonl, .parquet) for each language, parallel by row.",
 )
 @click.option("--base", is_flag=True, help="Probe the model that RUN was trained from.")
-@click.option("--split", type=click.Choice(["test", "dev"]), default="test", show_default=True, help="Which files.")
+@click.option(
+    "--split", type=click.Choice(["auto", "test", "dev"]), default="auto", show_default=True,
+    help="Which files; auto: as xlt-train evaluate.",
+)  # fmt: skip
 @click.option("--rows", type=Rows(), help="Rows of every file, counted from 0, TO not included.  [default: all]")
 @click.option("--columns", type=Names(), help="Column names of files without header.  [default: the texts, label]")
 @click.option("--text-columns", type=Names(), help="Columns with the texts.  [default: the dataset's names]")

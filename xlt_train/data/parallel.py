@@ -55,7 +55,7 @@ class ParallelSet:
             raise UsageError(
                 "reading --placeholders", found=repr(placeholders), expected=f"{KEEP} or {DROP}", remedy="Choose one of them"
             )
-        split, whole, note = _opened(folder, split, layout, languages)
+        split, whole, note = open_split(folder, split, layout, languages)
         same_count(list(whole.values()))
         part = {language: examples.part(rows) for language, examples in whole.items()}
         marks = {"placeholders": _with_placeholder(part), "differing_labels": _differing(part), "missing": _missing(part)}
@@ -107,10 +107,13 @@ class ParallelSet:
         return tests_identity(files, rows, self.columns, self.placeholders)
 
 
-def _opened(
-    folder: str | Path, split: str, layout: Layout, languages: Sequence[str] | None
+def open_split(
+    folder: str | Path, split: str, layout: Layout, languages: Sequence[str] | None = None
 ) -> tuple[str, dict[str, Examples], str | None]:
-    """The split that is taken, its files in full, and why it is that one where nobody asked for it."""
+    """The split that is taken, its files in full, and why it is that one where nobody asked for it.
+
+    Raises ExamplesError for files that cannot be read, or lack one of `languages`.
+    """
     if split != AUTO or not _there(folder, DEV):
         split = TEST if split == AUTO else split
         return split, _read(folder, split, layout, languages), None
@@ -121,7 +124,8 @@ def _opened(
     if bare and tests.keys() <= language_files(folder, DEV).keys():
         found = _read(folder, DEV, layout, list(tests))
         if all(examples.labels is not None for examples in found.values()):
-            why = f"no labels in {', '.join(bare)}: the {DEV} files are judged"
+            whose = f"the {TEST} files" if len(bare) == len(tests) else ", ".join(bare)
+            why = f"no labels in {whose}: the {DEV} files are judged"
             return DEV, found, f"{why}; --split {TEST} predicts without accuracy"
     return TEST, tests, None
 

@@ -87,13 +87,16 @@ class Judged:
     right: dict[str, dict[int, bool]] | None
 
 
-def judged_before(run: Path, weights: Mapping[str, str], tests: Parallel, layout: Layout) -> Judged:
-    """The run's evaluation on these files that holds most of these rows. Raises RunError where there is none."""
+def judged_before(folder: Path, run: Mapping[str, Any], tests: Parallel, layout: Layout) -> Judged:
+    """The evaluation in the run's `folder` on these files that holds most of these rows; `run`: as results say it.
+
+    Raises RunError where there is none.
+    """
     found = []
-    for path in sorted((run / EVALUATIONS).glob(f"*/{RESULT_NAME}")):
+    for path in sorted((folder / EVALUATIONS).glob(f"*/{RESULT_NAME}")):
         try:
             body = json.loads(path.read_bytes())
-            if body["format"] in _FORMATS and _same(body, weights, tests, layout):
+            if body["format"] in _FORMATS and _same(body, run, tests, layout):
                 found.append((_overlap(body, tests), body["languages"][0]["rows"], path.parent))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
@@ -104,22 +107,23 @@ def judged_before(run: Path, weights: Mapping[str, str], tests: Parallel, layout
             ) from error
     if not found or max(found)[0] == 0:
         raise RunError(
-            f"looking for predictions of {run} on these files",
+            f"looking for predictions of {folder} on these files",
             found=f"{len(found):,} evaluations on them" + (", of other rows" if found else ""),
             expected="one, which says where transfer fails",
             remedy="Run xlt-train evaluate with the same --test-dir, --split and --rows first, or add --no-failures",
         )
-    folder = max(found)[-1]
-    return Judged(folder.name, _right(folder, tests))
+    chosen = max(found)[-1]
+    return Judged(chosen.name, _right(chosen, tests))
 
 
-def _same(body: Mapping[str, Any], weights: Mapping[str, str], tests: Parallel, layout: Layout) -> bool:
-    """Whether an evaluation is of these weights, without smoothing, on these files read in this way."""
+def _same(body: Mapping[str, Any], run: Mapping[str, Any], tests: Parallel, layout: Layout) -> bool:
+    """Whether an evaluation is of this run, without smoothing, on these files read in this way."""
     files = {entry["language"]: entry["sha256"] for entry in body["languages"]}
     columns = body["columns"]
     return (
         all(files.get(language) == examples.sha256 for language, examples in tests.files.items())
-        and body["run"]["weights"] == weights
+        and body["run"]["weights"] == run["weights"]
+        and body["run"].get("identity", run["identity"]) == run["identity"]  # new with the third format
         and body.get("smoothing") is None
         and tuple(columns["text_columns"]) == layout.text_columns
         and columns["columns"] == (None if layout.columns is None else list(layout.columns))

@@ -9,8 +9,10 @@ import numpy as np
 
 from xlt_train.data.dataset import TrainingSet
 from xlt_train.data.examples import Layout
+from xlt_train.data.parallel import AUTO
 from xlt_train.errors import RunError, UsageError
 from xlt_train.evaluation.predict import pick_device
+from xlt_train.evaluation.result import run_of
 from xlt_train.probing.compare import Compared, compare, in_words
 from xlt_train.probing.distances import linked_rows, measured
 from xlt_train.probing.drawing import Dot, synonym_dots
@@ -58,7 +60,7 @@ def probe(
     test_dir: str | Path,
     *,
     base: bool = False,
-    split: str = "test",
+    split: str = AUTO,
     rows: tuple[int, int] | None = None,
     columns: Sequence[str] | None = None,
     text_columns: Sequence[str] | None = None,
@@ -102,7 +104,7 @@ def probe(
     judged = _judged(subject, tests, layout) if failures else None
     replaced = replaced_words(data, words) if data is not None else None
     task = _Task(subject, settings, layout, tests, judged, replaced, pick_device(device))
-    result, dots = _found(task, {"split": split, "rows": rows and list(rows)}, batch_size, progress)
+    result, dots = _found(task, {"split": tests.split, "rows": rows and list(rows)}, batch_size, progress)
     return _written(task, place, result, dots)
 
 
@@ -131,7 +133,7 @@ def _judged(subject: Subject, tests: Parallel, layout: Layout) -> Judged | None:
     """The predictions of a run; there are none of a base or of a plain model."""
     if subject.kind != "run" or subject.folder is None or subject.record is None:
         return None
-    return judged_before(subject.folder, subject.record.weights, tests, layout)
+    return judged_before(subject.folder, run_of(subject.record, subject.folder), tests, layout)
 
 
 def _found(
@@ -163,7 +165,9 @@ def _found(
         evaluation=judged.name if judged else None,
         languages=[_language(task, language, cut, found, settings) for language in task.tests.targets],
         synonyms=synonyms,
-        notes=[note for note in (loaded.note, _NO_LABELS if judged and judged.right is None else None) if note],
+        notes=[
+            note for note in (loaded.note, task.tests.note, _NO_LABELS if judged and judged.right is None else None) if note
+        ],
         device=str(task.device),
         versions=software_versions(),
     )

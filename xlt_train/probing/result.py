@@ -81,7 +81,7 @@ class Probe:
     """
 
     format: str
-    model: dict[str, Any]  # kind (run, base, model), name; of a run method, model, seed, weights
+    model: dict[str, Any]  # kind (run, base, model), name; of a run method, model, seed, weights, identity
     split: str
     rows: list[int] | None
     columns: dict[str, Any]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xlt_train.errors import ModelError, RunError, UsageError
+from xlt_train.evaluation.result import run_of
 from xlt_train.models.load import NANO, check_complete, is_random, unavailable
 from xlt_train.models.nano import NOTE
 from xlt_train.runs.record import RECORD_NAME, STARTED, RunRecord, check_sealed
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _MAX_LENGTH = 128  # tokens of a text where no run says: what the papers' models take
 _TEXTS = ("sentence1", "sentence2")  # of a headerless file, where no run says
+_OF_RUN = ("method", "model", "seed", "weights", "identity")
 _POOLER = ("pooler",)  # of no use here, and not saved with every model
 
 
@@ -72,11 +74,10 @@ class Subject:
     def described(self) -> dict[str, Any]:
         """What `probe.json` says of it."""
         known = {"kind": self.kind, "name": Path(self.name).name if self.kind == "run" else self.name}
-        if self.record is None:
-            return known | {"method": None, "model": None, "seed": None, "weights": None}
-        record = self.record
-        run = {"method": record.method, "model": record.model, "seed": record.training["seed"], "weights": record.weights}
-        return known | run
+        if self.record is None or self.folder is None:
+            return known | dict.fromkeys(_OF_RUN)
+        run = run_of(self.record, self.folder)
+        return known | {key: run[key] for key in _OF_RUN}
 
     def load(self) -> "Loaded":
         """The encoder without its head, and its tokenizer. Raises RunError for a run that was changed, ModelError for a model

@@ -5,20 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlt_train.data.examples import Examples, Layout, read_examples, same_count
-from xlt_train.data.languages import language_files
+from xlt_train.data.examples import Examples, Layout, same_count
+from xlt_train.data.parallel import PLACEHOLDER, open_split
 from xlt_train.errors import ExamplesError, UsageError
 from xlt_train.probing.words import Text
-
-PLACEHOLDER = "NS"  # what PAWS-X has where a sentence was not translated
 
 Key = tuple[int, int]  # row of the files, which text of the row
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parallel:
-    """Files of several languages with the same rows, `source` among them. `first`: the number of the first row taken."""
+    """Files of several languages with the same rows, `source` among them. `first`: the number of the first row taken;
+    `note`: why these files were taken, where nobody asked for their split. Unlike a set to judge on, single texts may be
+    missing."""
 
+    split: str
+    note: str | None
     source: str
     first: int
     files: dict[str, Examples]
@@ -26,25 +28,24 @@ class Parallel:
     @classmethod
     def read(cls, test_dir: str | Path, split: str, layout: Layout, rows: tuple[int, int] | None, source: str) -> "Parallel":
         """Raises ExamplesError for files that are missing or not parallel, UsageError for a source without a file."""
-        paths = language_files(test_dir, split)
-        if source not in paths:
+        split, whole, note = open_split(test_dir, split, layout)
+        if source not in whole:
             raise UsageError(
                 f"looking for the source language {source} in {test_dir}",
-                found=f"files of {', '.join(paths)}",
+                found=f"files of {', '.join(whole)}",
                 expected=f"a file {split}-{source} among them",
                 remedy="Name the language that the model was trained on with --source",
             )
-        if len(paths) == 1:
+        if len(whole) == 1:
             raise ExamplesError(
                 f"looking for parallel files in {test_dir}",
-                found=f"{paths[source].name} alone",
+                found=f"{whole[source].path.name} alone",
                 expected="at least one other language",
                 remedy="Check --test-dir and --split",
             )
-        whole = {language: read_examples(path, layout) for language, path in paths.items()}
         same_count(list(whole.values()))
         files = {language: examples.part(rows) for language, examples in whole.items()}
-        return cls(source=source, first=rows[0] if rows else 0, files=files)
+        return cls(split=split, note=note, source=source, first=rows[0] if rows else 0, files=files)
 
     @property
     def targets(self) -> list[str]:

@@ -79,7 +79,7 @@ def sentences_at(
         owners = np.full(len(encoding.ids), -1, np.int32)
         for k, (start, end) in enumerate(encoding.offsets):
             low, high = _trimmed(text, start, end)
-            if low < high and not encoding.special_tokens_mask[k]:
+            if low < high:  # special tokens have none
                 owners[k] = next((w for w, (a, b) in enumerate(wanted) if low < b and a < high), -1)
         words = tuple(text[start:end] for start, end in wanted)
         found.append(Sentence(item, column, inputs, words, np.array(wanted, np.int64).reshape(-1, 2), owners))

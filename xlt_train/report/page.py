@@ -7,12 +7,13 @@ from xlt_train.errors import ReportError
 from xlt_train.report.blocks import Block, Note, Page, Picture, Section
 from xlt_train.report.inline_svg import inline
 from xlt_train.report.render_html import escape, html_table
-from xlt_train.report.tables import Table
+from xlt_train.report.tables import Table, shown
 
 TABLES, FIGURES = "tables", "figures"  # folders beside the page
 TABLE_FILES = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
 FIGURE_FILES = {"svg": "SVG", "png": "PNG"}
-_FEW, _SOME = 4, 9  # columns up to which a table needs a third, two thirds of the width
+_FEW, _SOME = 32.0, 48.0  # widths up to which a table is set in a third, in two thirds of the page (style.css), in rem
+_LETTER, _AIR, _SPREAD = 0.56, 1.1, 2.0  # of a wide font: a letter, the padding of a cell, a spread behind its number
 
 
 def render_page(page: Page) -> str:
@@ -59,8 +60,8 @@ def tables(page: Page) -> list[Table]:
 
 
 def _check_names(page: Page) -> None:
-    shown = pictures(page)
-    names = [table.name for table in (*tables(page), *(block.numbers for block in shown))] + [block.name for block in shown]
+    drawn = pictures(page)
+    names = [table.name for table in (*tables(page), *(block.numbers for block in drawn))] + [block.name for block in drawn]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ReportError(
             "Cannot make a page",
@@ -97,8 +98,12 @@ def _table(table: Table) -> str:
 
 
 def _size(table: Table) -> str:
-    columns = len(table.head) * (2 if table.spread else 1)
-    return "few" if columns <= _FEW else "some" if columns <= _SOME else "many"
+    """A class that says about how wide the table is."""
+    width = 0.0
+    for c, column in enumerate(table.head):
+        letters = max([len(column.label), *(len(shown(column, line.cells[c])) for line in table.rows)])
+        width += _LETTER * letters + _AIR + (_SPREAD if table.spread and column.kind == "number" else 0.0)
+    return "few" if width <= _FEW else "some" if width <= _SOME else "many"
 
 
 def _picture(block: Picture) -> str:

@@ -53,7 +53,9 @@ def latex(table: Table) -> str:
 def escape(text: str) -> str:
     """`text` as LaTeX prints it, on one line; what is not printable becomes a space."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return _PATTERN.sub(lambda found: _SPECIAL[found[0]], line.replace("--", "-\0-").replace("''", "'\0'")).replace("\0", "{}")
+    return _PATTERN.sub(
+        lambda found: _SPECIAL[found[0]], line.replace("--", "-\0-").replace("''", "'\0'").replace(",,", ",\0,")
+    ).replace("\0", "{}")
 
 
 def comment(text: str) -> str:

@@ -110,8 +110,13 @@ def _ticks(axes: "Axes", series: Sequence[Series], names: Sequence[str] | None, 
 def _said(series: Sequence[Series]) -> str:
     bars = any((~np.isnan(np.asarray(one.low, float))).any() for one in series)
     seeds = sorted({count for one in series for count in one.seeds})
-    said = "Mean over the seeds, with its interval." if bars else "One seed a point: no interval."
-    return said + (f" Seeds: {seeds[0]}." if len(seeds) == 1 else f" Seeds: {seeds[0]} to {seeds[-1]}." if seeds else "")
+    one = seeds == [1]
+    said = (
+        "Mean over the seeds, with its interval." if bars else "One seed a point: no interval." if one else "Without interval."
+    )
+    return said + (
+        "" if one else f" Seeds: {seeds[0]}." if len(seeds) == 1 else f" Seeds: {seeds[0]} to {seeds[-1]}." if seeds else ""
+    )
 
 
 def _described(series: Sequence[Series], x_title: str, names: Sequence[str] | None, baseline: float | None) -> str:

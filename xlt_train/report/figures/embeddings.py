@@ -21,9 +21,7 @@ _TITLE, _LEGEND = 0.32, 0.2  # inches above a panel, and for the legend below al
 
 
 @styled
-def embeddings(
-    name: str, title: str, clouds: Sequence[Cloud], *, group_1: str, group_2: str, labels: int = 8, seed: int = 0
-) -> Drawing:
+def embeddings(name: str, title: str, clouds: Sequence[Cloud], *, group_1: str, group_2: str, labels: int = 8) -> Drawing:
     """Draw a panel for each of up to three clouds, as before and after training; each is flattened by itself.
 
     `labels` pairs, spread over the panel, are named. A word that no known font of the system can write is left out and counted
@@ -40,7 +38,7 @@ def embeddings(
     unwritten: set[str] = set()
     for k, cloud in enumerate(clouds):
         axes = axes_at(figure, 0.02 + k * (side + 0.1), _LEGEND, side, side * 0.86)
-        unwritten |= _panel(axes, cloud, labels, seed, (group_1, group_2))
+        unwritten |= _panel(axes, cloud, labels, (group_1, group_2))
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(
         handles, names, loc="lower center", ncols=3, borderaxespad=0.1, borderpad=0, columnspacing=1.4, handletextpad=0.3
@@ -48,7 +46,7 @@ def embeddings(
     return Drawing(
         name=name,
         title=title,
-        caption=_said(clouds, unwritten, seed),
+        caption=_said(clouds, unwritten),
         description=_described(clouds, group_1, group_2),
         numbers=_numbers(name, title, clouds, group_1, group_2),
         figure=figure,
@@ -77,9 +75,9 @@ def _error(found: str, expected: str) -> ReportError:
     )
 
 
-def _panel(axes: "Axes", cloud: Cloud, labels: int, seed: int, groups: tuple[str, str]) -> set[str]:
+def _panel(axes: "Axes", cloud: Cloud, labels: int, groups: tuple[str, str]) -> set[str]:
     """Draw one cloud, and give back the words that should be labelled but cannot be written."""
-    plane = flatten(np.concatenate([cloud.vectors_1, cloud.vectors_2]), seed=seed)
+    plane = flatten(np.concatenate([cloud.vectors_1, cloud.vectors_2]))
     first, second = plane[: len(cloud.words_1)], plane[len(cloud.words_1) :]
     for k, (a, b) in enumerate(cloud.links):
         ends = np.stack([first[a], second[b]])
@@ -119,6 +117,7 @@ def _spread(places: np.ndarray, count: int) -> list[int]:
         return []
     taken = [0]
     away = np.linalg.norm(places - places[0], axis=1)
+    away[0] = -1.0
     while len(taken) < min(count, len(places)):
         taken.append(int(np.argmax(away)))
         away = np.minimum(away, np.linalg.norm(places - places[taken[-1]], axis=1))
@@ -126,8 +125,8 @@ def _spread(places: np.ndarray, count: int) -> list[int]:
     return taken
 
 
-def _said(clouds: Sequence[Cloud], unwritten: set[str], seed: int) -> str:
-    said = [f"t-SNE with seed {seed}, each panel by itself: nearness counts, directions and scales do not."]
+def _said(clouds: Sequence[Cloud], unwritten: set[str]) -> str:
+    said = ["t-SNE from principal components, each panel by itself: nearness counts, directions and scales do not."]
     if any(cloud.mean_rank is not None for cloud in clouds):
         said.append("Mean rank of the true partner among all words, by distance in the full space; 1 is the best.")
     if unwritten:

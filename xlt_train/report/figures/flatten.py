@@ -6,11 +6,11 @@ _PERPLEXITY = 30.0  # scikit-learn's default, as in van der Maaten and Hinton 20
 _EXACT = 400  # points up to which exact gradients take about a second
 
 
-def flatten(vectors: np.ndarray, *, seed: int = 0) -> np.ndarray:
+def flatten(vectors: np.ndarray) -> np.ndarray:
     """Places [N, 2] for vectors [N, D] by t-SNE (van der Maaten and Hinton 2008), begun from the first principal components.
 
     The perplexity is clipped to a third of the points. Fewer than four points, or points that are all one, are put on their
-    principal components. One thread, so that sums are in one order.
+    principal components. Nothing is drawn by chance, and one thread keeps sums in one order.
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -23,7 +23,7 @@ def flatten(vectors: np.ndarray, *, seed: int = 0) -> np.ndarray:
         perplexity = min(_PERPLEXITY, (len(points) - 1) / 3)
         method = "exact" if len(points) <= _EXACT else "barnes_hut"
         start = plane / np.std(plane[:, 0]) * 1e-4
-        model = TSNE(perplexity=perplexity, init=start, learning_rate="auto", method=method, random_state=seed, n_jobs=1)
+        model = TSNE(perplexity=perplexity, init=start, learning_rate="auto", method=method, random_state=0, n_jobs=1)
         return np.asarray(model.fit_transform(points), np.float64)
 
 
