@@ -87,6 +87,11 @@ def test_two_single_runs_are_compared_and_nothing_is_claimed(groups: Path, capsy
     assert done.code == 0
     assert " ".join(rows(done.out)["average"]).endswith("one seed: these runs differ")
     assert "exact McNemar" in done.out
+    claims = json.loads(compare(capsys, "baseline/baseline-0", "rs-da/rs-da-0", "--json").out)["claims"]
+    for claim in claims:
+        p = (claim["mcnemar"] or claim["items"])["adjusted"]
+        assert (f"{p:.4f}" if p >= 0.0001 else "<0.0001") in rows(done.out)[claim["what"]]
+    assert any(claim["mcnemar"] and claim["mcnemar"]["adjusted"] != claim["items"]["adjusted"] for claim in claims)
     assert "note      one seed: nothing is claimed about the methods" in done.out
     assert "better" not in done.out
 
@@ -104,6 +109,7 @@ def test_all_pairs_are_means_and_with_an_option_cells(clean_folder: Path, capsys
     assert "de-en" not in found
     assert "not above always giving the most frequent label (50.0%)" in few.out
     assert "more in pairs of languages; --pairs lists them" in few.out
+    assert not any("-" in line for line in few.out.splitlines() if line.startswith("chance") and "--pairs" not in line)
     many = compare(capsys, "a", "b", "--pairs")
     assert {"-".join(pair) for pair in ALL} <= rows(many.out).keys()
     assert "--pairs lists them" not in many.out
