@@ -167,6 +167,8 @@ def test_published_rows_stand_beside_runs_of_the_same_languages(tmp_path: Path) 
     page = (tmp_path / "none" / "index.html").read_text()
     assert "No paper at hand has numbers for just these languages: en, fi." in page
     assert "No distance is known for fi" in page
+    with pytest.raises(UsageError, match="languages of PAWS-X or XNLI"):
+        report([tmp_path / "others"], out=tmp_path / "none", metric="published", **QUICK)
 
 
 def test_words_and_failures_come_from_probes(two: Path, tmp_path: Path) -> None:

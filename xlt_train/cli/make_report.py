@@ -26,13 +26,14 @@ xlt-train report --against published --out papers"""
 @click.option(
     "--metric",
     metavar="NAME",
-    help="Distance that sorts languages: one of URIEL's, or probe, as measured by xlt-train probe.  [default: syntactic]",
+    help="Distance that sorts languages: one of URIEL's, probe (as measured by xlt-train probe), or published (the order of "
+    "the papers' tables).  [default: syntactic; published without RUNS]",
 )
 @click.option("--distances", type=click.Path(), metavar="FILE", help="Table of distances to take in place of URIEL's.")
 @click.option("--draws", type=click.IntRange(99), default=10_000, show_default=True, help="Samples of each bootstrap.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstraps.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-def report(runs: tuple[str, ...], metric: str | None, as_json: bool, **options: Any) -> None:
+def report(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """One page with tables and figures of RUNS, for reading and for a paper.
 
     RUNS are folders of xlt-train fit that were judged, folders of such folders, results of xlt-train evaluate, or groups that
@@ -40,10 +41,9 @@ def report(runs: tuple[str, ...], metric: str | None, as_json: bool, **options: 
     table as CSV, Markdown and LaTeX, every figure as SVG and PNG. Without RUNS, --against published shows the papers' numbers.
     """
     need_report()
-    from xlt_train.languages.distance import DEFAULT_METRIC
     from xlt_train.reporting.build import report as make
 
-    done = make(runs, metric=metric or DEFAULT_METRIC, progress=_say, **options)
+    done = make(runs, progress=_say, **options)
     if as_json:
         found = {"path": str(done.path), "tables": done.tables, "figures": done.figures}
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from xlt_train.errors import UsageError
-from xlt_train.languages.distance import DEFAULT_METRIC, Distances, Order, order
+from xlt_train.languages.distance import DEFAULT_METRIC, Distances
 from xlt_train.reporting.blocks import Note, Page, Picture, Section
 from xlt_train.reporting.contents.by_distance import by_distance
 from xlt_train.reporting.contents.from_published import published_settings, published_systems, task_of, tasks
 from xlt_train.reporting.contents.material import Key, Material, baselines_of, key_of
+from xlt_train.reporting.contents.ordering import PRINTED, ranked
 from xlt_train.reporting.contents.pairs import pairs
 from xlt_train.reporting.contents.scores import accuracy, against_baseline
 from xlt_train.reporting.contents.settings import settings
@@ -29,7 +30,6 @@ from xlt_train.runs.record import software_versions
 from xlt_train.statistics.compare import Comparison, compare
 
 REPORT_FORMAT = "xlt-report/1"
-PROBED = "probe"  # as a metric: the first paper's own, measured by `xlt-train probe`
 PUBLISHED = "published"
 Part = tuple[Section, list[Drawing]]
 
@@ -52,7 +52,7 @@ def report(
     tests: str | None = None,
     baseline: str | None = None,
     source: str = "en",
-    metric: str = DEFAULT_METRIC,
+    metric: str | None = None,
     distances: str | Path | None = None,
     draws: int = 10_000,
     seed: int = 0,
@@ -61,9 +61,11 @@ def report(
     """Write a page, its tables (CSV, Markdown, LaTeX) and figures (SVG, PNG) into the folder `out`.
 
     `runs`: as words of the command line: run folders, folders of runs, results, `NAME=RUN,RUN`. `against="published"` adds
-    the papers' numbers, and stands alone without runs. `metric` sorts the languages by
-    their distance from `source`, of URIEL or the table `distances`; "probe" takes what was measured in the baseline's
-    embeddings. Raises XltError; nothing is half-written.
+    the papers' numbers, and stands alone without runs. `metric` sorts the languages by their
+    distance from `source`: one of URIEL's or of the table `distances`, "probe" for what was measured in the embeddings,
+    "published" for the order of the papers' tables (the default without runs, else `DEFAULT_METRIC`).
+
+    Raises XltError; nothing is half-written.
     """
     if against not in (None, PUBLISHED):
         raise UsageError(
@@ -101,50 +103,24 @@ def _material(
     task: str | None,
     *,
     source: str,
-    metric: str,
+    metric: str | None,
     known: Distances,
     probes: Sequence[Probed],
     baseline: str | None,
 ) -> Material:
     systems = [*own, *(published_systems(task) if task else [])]
     languages = tuple(dict.fromkeys(language for system in own for language in system.languages)) or tasks()[task or ""]
-    if source not in languages:
-        raise UsageError(
-            "choosing the source language",
-            found=source,
-            expected=f"one of {', '.join(languages)}",
-            remedy="Name it with --source",
-        )
+    by = ranked(languages, source, metric, known, probes, default=DEFAULT_METRIC if own else PRINTED)
     return Material(
         title=own[0].runs[0].about_tests if own else str(task),
         slug="" if own else str(task),
         systems=tuple(systems),
-        order=_order(languages, source, metric, known, probes),
+        order=by.order,
         source=source,
-        distance=f"Euclidean distance of aligned words to {source}"
-        if metric == PROBED
-        else f"{metric} distance to {source} ({known.name})",
+        distance=by.about,
         baselines=baselines_of(systems, baseline),
         ablations=tuple(published_settings(task)) if task else (),
     )
-
-
-def _order(languages: Sequence[str], source: str, metric: str, known: Distances, probes: Sequence[Probed]) -> Order:
-    """By a table's metric, or by what the first probe measured at the last of its depths."""
-    if metric != PROBED:
-        return known.order(languages, source, metric)
-    if not probes:
-        raise UsageError(
-            "sorting languages by the distance of aligned words",
-            found="runs that were not probed",
-            expected="at least one with the same test files",
-            remedy="Measure it: xlt-train probe RUN --test-dir DIR",
-        )
-    found = {
-        (source, one.language): one.depths[probes[0].probe.settings["depths"][-1]].distances.euclidean
-        for one in probes[0].probe.languages
-    }
-    return order(languages, source, {pair: value for pair, value in found.items() if value is not None})
 
 
 def _tested(material: Material, draws: int, seed: int, progress: Callable[[str], object]) -> Material:

@@ -31,6 +31,11 @@ def task_of(languages: Sequence[str]) -> str | None:
     return (exact or found)[0] if len(exact or found) == 1 else None
 
 
+def printed_order(task: str) -> tuple[str, ...]:
+    """The languages of a task as the headers of the papers' matrices have them: sorted by their distance from English."""
+    return next(matrix.languages for matrix in matrices() if matrix.task == task)
+
+
 def published_systems(task: str) -> list[System]:
     """The rows of the papers' tables of results, then their matrices."""
     found = [
