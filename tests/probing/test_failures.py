@@ -99,7 +99,7 @@ def test_pairs_of_two_languages_and_smoothed_predictions_do_not_count(bert_run: 
     rows = table.to_pylist()
     mixed = [row | {"language_2": "de", "predicted": row["gold"]} for row in rows if row["language_1"] == "en"]
     pq.write_table(
-        pa.Table.from_pylist([*mixed, *rows], schema=table.schema), folder / "predictions.parquet", use_dictionary=True
+        pa.Table.from_pylist([*rows, *mixed], schema=table.schema), folder / "predictions.parquet", use_dictionary=True
     )
     body = json.loads((folder / "accuracy.json").read_bytes())
     (folder / "accuracy.json").write_text(json.dumps(body | {"format": "xlt-evaluation/3", "smoothing": None}))
