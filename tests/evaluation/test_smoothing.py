@@ -146,13 +146,13 @@ def test_a_layer_that_is_not_there(place: Place) -> None:
 def test_equal_votes_go_to_the_more_probable_then_the_first() -> None:
     tally = Tally()
     first = [[2.0, 1, 0], [0, 3, 0], [1, 0, 0], [9, 0, 0]]
-    second = [[0, 0, 5.0], [9, 0, 0], [0, 1, 0], [0, 0, 1.0]]
-    third = [[0, 1, 0.0], [0, 0, 2.0], [0, 0, 2.0], [0, 0, 2.0]]
+    second = [[0, 0, 5.0], [9, 0, 0], [0, 1, 0], [0, 0, 0.5]]
+    third = [[0, 1, 0.0], [0, 0, 2.0], [0, 0, 2.0], [0, 0, 0.5]]
     for logits in (first, second, third):
         tally.add(torch.tensor(logits))
     mean, predicted, votes = tally.outcome()
     assert votes.tolist() == [[1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 0, 2]]
-    assert predicted.tolist() == [2, 0, 2, 2]  # the last by votes, against the mean
+    assert predicted.tolist() == [2, 0, 2, 2]  # the last by votes, against the probabilities
     assert torch.allclose(mean[0], torch.tensor([2 / 3, 2 / 3, 5 / 3]))
     even = Tally()
     for row in ([[1.0, 0]], [[0.0, 1]]):

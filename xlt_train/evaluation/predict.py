@@ -10,12 +10,14 @@ import numpy as np
 from xlt_train.data.assemble import Rows, Tokenised
 from xlt_train.data.encode import Encoder
 from xlt_train.errors import UsageError
+from xlt_train.evaluation.first_token import first_token, reads_first_token
 from xlt_train.evaluation.smooth import Smoothing, Tally
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+FINAL = "final"  # the depth of states that must be there for all tokens
 FLOAT32, BFLOAT16, AUTO = "float32", "bfloat16", "auto"
 BATCH_CPU, BATCH_GPU = 32, 512  # rows of full length; caches of a processor are small, a GPU waits for work
 _ALONE = 4  # rows of one length that fill this part of a batch go alone: without padding there is no mask to apply
@@ -46,7 +48,9 @@ class Judge:
         self.model.eval()
         found: list[tuple[torch.Tensor, ...]] = []
         order = np.concatenate(cut := list(batches(rows.lengths, self.tokens)))
-        with torch.inference_mode(), autocast(self.model.device, self.precision):
+        with torch.inference_mode():
+            short = self._short(rows, cut)
+        with torch.inference_mode(), autocast(self.model.device, self.precision), first_token(self.model, short):
             for chosen in cut:
                 inputs = {name: self._there(values) for name, values in rows.batch(chosen).items()}
                 found.append(self._tally(inputs, self._there(addresses[chosen])))
@@ -56,6 +60,13 @@ class Judge:
         back[order] = np.arange(len(order))
         logits, predicted, *votes = (part[back] for part in parts)
         return Judged(logits, predicted.astype(np.int32), votes[0].astype(np.int32) if votes else None)
+
+    def _short(self, rows: Rows, cut: Sequence[np.ndarray]) -> bool:
+        """Whether the first token is all that is read of the last states, tried on rows of the shortest and longest batch."""
+        if self.smoothing is not None and self.smoothing.depth == FINAL:
+            return False
+        batch = rows.batch(np.concatenate((cut[0][:1], cut[-1][-1:])))
+        return reads_first_token(self.model, {name: self._there(values) for name, values in batch.items()})
 
     def _tally(self, inputs: "dict[str, torch.Tensor]", addresses: "torch.Tensor") -> "tuple[torch.Tensor, ...]":
         """Logits [B, C], predicted [B] and, where smoothed, votes [B, C] of a batch."""
