@@ -43,7 +43,7 @@ xlt-train probe bert-base-multilingual-cased --test-dir xtreme/pawsx --split dev
     "--sentences", type=click.IntRange(1), default=500, show_default=True, help="Texts that translations are ranked in."
 )
 @click.option(
-    "--words", type=click.IntRange(1), default=200, show_default=True, help="Words whose vectors are kept to be drawn."
+    "--words", type=click.IntRange(1), default=100, show_default=True, help="Words whose vectors are kept to be drawn."
 )
 @click.option(
     "--aligner",

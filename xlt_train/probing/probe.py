@@ -67,7 +67,7 @@ def probe(
     source: str = "en",
     depth: str | Sequence[str] = DEPTHS,
     sentences: int = 500,
-    words: int = 200,
+    words: int = 100,
     aligner: str = "mutual",
     align_depth: str | None = None,
     epsilon: float | Sequence[float] | None = None,
