@@ -18,6 +18,7 @@ from tests.probing.test_aligners import MONOTONE
 from tests.probing.test_ranks import plain_rank
 from xlt_train.probing.probe import probe
 from xlt_train.probing.result import Probe, read_probe
+from xlt_train.probing.space import upper_middle
 from xlt_train.probing.words import Text, sentences_of
 
 EPSILONS = [0.5, 2.0]
@@ -182,8 +183,12 @@ def test_what_is_written_is_read_again(bert_run: Path, tests: Path) -> None:
             assert figures.distances.inside == [values["inside", str(epsilon)] for epsilon in (0.001, 0.01, 0.1, 1.0)]
 
 
+def test_words_are_aligned_in_the_upper_middle() -> None:
+    assert [upper_middle(layers) for layers in (1, 2, 6, 12, 24)] == ["1", "2", "5", "9", "17"]
+
+
 def test_words_to_draw_are_in_their_places(bert_run: Path, tests: Path) -> None:
-    done = probe(bert_run, tests, failures=False, sentences=10, words=4, depth="final")
+    done = probe(bert_run, tests, failures=False, sentences=10, words=100, depth="final")
     rows = pq.read_table(done.path / "words.parquet").to_pylist()
     spaces = {language: plain_space(bert_run, tests, language, "final") for language in ("en", "de", "zh")}
     for row in rows:
@@ -193,7 +198,7 @@ def test_words_to_draw_are_in_their_places(bert_run: Path, tests: Path) -> None:
         assert (row["kind"], row["depth"], row["variant"]) == ("word", "final", None)
     own = {(row["item"], row["column"], row["position"]): row["word"] for row in rows if row["language"] == "en"}
     others = [row for row in rows if row["language"] != "en"]
-    assert len(own) == len(set(own.values())) == 4
+    assert 2 < len(own) == len(set(own.values()))
     assert {(row["item"], row["column"], row["aligned_to"]) for row in others} == own.keys()
     assert all((row["aligned_to"] is None) == (row["language"] == "en") for row in rows)
     assert len({(row["item"], row["column"]) for row in rows}) <= 10

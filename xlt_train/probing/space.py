@@ -44,13 +44,18 @@ class Space:
 def sites_of(loaded: Loaded, settings: Settings) -> tuple[Settings, dict[str, Site]]:
     """The settings with the depth that words are aligned at, and where to read. Raises UsageError for a layer that is not
     there, ModelError for a model that is not built so.
-
-    Layers in the middle align best: the 8th of 12 in Jalili Sabet et al. 2020, whose output is the input of layer 9.
     """
     if settings.align_depth == "auto":
         layers = _layers(loaded)
-        settings = replace(settings, align_depth=str(2 * layers // 3 + 1) if layers else settings.depths[-1])
+        settings = replace(settings, align_depth=upper_middle(layers) if layers else settings.depths[-1])
     return settings, {depth: Site.of(loaded.model, depth) for depth in settings.all_depths}
+
+
+def upper_middle(layers: int) -> str:
+    """The depth, of so many layers, where words align best: of 12 the output of the 8th in Jalili Sabet et al. 2020, which is
+    the input of layer 9.
+    """
+    return str(2 * layers // 3 + 1)
 
 
 def _layers(loaded: Loaded) -> int:
