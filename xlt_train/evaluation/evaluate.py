@@ -39,26 +39,20 @@ def evaluate(
 ) -> Evaluated:
     """Accuracy of a run (or of one of its checkpoints) on the `SPLIT-LANG` files of `test_dir`.
 
-    The files are read as `ParallelSet.read` and `Layout.of` say. `pairs`: `same`, both texts in one language, or `all`, every
-    pair of languages. `smooth`: draws of the smoothed classifier, with `epsilon`, `norm`, `noise`, `depth`,
-    `spare_special_tokens` and `seed` (`Smoothing.of`). `batch_size`: rows of full length in a batch. Results go to `out`, by
-    default to a folder of the run's `evaluations`, and then into its model card too; results of the same judgement that are
-    there are given back, unless `again`. After an interruption the same call goes on. `progress` hears of rows done, of how
-    many, and `say` of what one may want to know. Raises RunError for a run that is not finished or was changed, ExamplesError
-    for files that are missing, not parallel, or have other labels, UsageError for settings that do not fit.
+    The files are read as `ParallelSet.read` and `Layout.of` say. `pairs`: `same`, both texts in one language, or `all`.
+    `smooth`: draws, with settings as `Smoothing.of` has them. `batch_size`: rows of full length. Results go to `out`, else
+    below the run and into its model card; those of the same judgement that are there are given back, unless `again`. After an
+    interruption the same call goes on. `progress` hears of rows done, of how many; `say` of what one may want to know. Raises
+    RunError for a run that is not finished or was changed, ExamplesError for files that are missing, not parallel, or have
+    other labels, UsageError for settings that do not fit.
     """
-    folder = Path(run)
-    record = _finished(folder)
+    record = _finished(folder := Path(run))
     chosen = Smoothing.of(smooth, record.method, smoothing)
     layout = Layout.of(record.text_columns, columns=columns, text_columns=text_columns, label_column=label_column)
     cells_of(languages or (), pairs, len(layout.text_columns))
     tests = ParallelSet.read(test_dir, split, layout, rows, placeholders=placeholders, languages=languages)
-    for examples in tests.files.values():
-        examples.label_ids({name: k for k, name in enumerate(record.model["labels"])})
-    if tests.note:
-        say(tests.note)
+    _check_labels(tests, record, say)
     place = pick_device(device)
-    batch_size = batch_size or (BATCH_GPU if place.type == "cuda" else BATCH_CPU)
     task = Task(
         folder=folder,
         record=record,
@@ -67,10 +61,19 @@ def evaluate(
         pairs=pairs,
         smoothing=chosen,
         precision=pick_precision(precision, place),
-        batch_size=batch_size,
+        batch_size=batch_size or (BATCH_GPU if place.type == "cuda" else BATCH_CPU),
         device=str(place),
     )
     return finish(task, None if out is None else Path(out), again=again, progress=progress, say=say)
+
+
+def _check_labels(tests: ParallelSet, record: RunRecord, say: Callable[[str], object]) -> None:
+    """Raises ExamplesError for the first label that the run does not know; says which files were taken."""
+    if tests.note:
+        say(tests.note)
+    ids = {name: k for k, name in enumerate(record.model["labels"])}
+    for examples in tests.files.values():
+        examples.label_ids(ids)
 
 
 def _finished(folder: Path) -> RunRecord:
