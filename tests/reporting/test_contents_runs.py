@@ -83,6 +83,22 @@ def test_significant_gains_are_underlined_and_said(two: Path, tmp_path: Path) ->
     assert "paired t-test over seeds" in page
 
 
+def test_a_loss_is_never_underlined(two: Path, tmp_path: Path) -> None:
+    report([two], out=tmp_path / "out", baseline="rs-da", **QUICK)
+    assert table(tmp_path / "out", "tests-baseline")[-1]["verdict"].startswith("worse")
+    assert "\\underline" not in (tmp_path / "out" / "tables" / "accuracy.tex").read_text()
+
+
+def test_of_two_baselines_none_is_taken_unasked(tmp_path: Path) -> None:
+    for data in ("a", "b"):
+        made_group(tmp_path / data, "baseline", dict.fromkeys(LANGUAGES, 0.8), data=data * 64)
+    made_group(tmp_path / "c", "rs-da", dict.fromkeys(LANGUAGES, 0.9), last=3)
+    folders = [tmp_path / name for name in "abc"]
+    assert not [name for name in report(folders, out=tmp_path / "out", **QUICK).tables if name.startswith("tests")]
+    done = report(folders, out=tmp_path / "out", baseline="baseline, dataset bbbbbbbb", **QUICK)
+    assert {"tests-rs-da", "tests-baseline-dataset-aaaaaaaa"} <= set(done.tables)
+
+
 def test_maps_hold_the_differences_of_the_cells(two: Path, tmp_path: Path) -> None:
     report([two], out=tmp_path / "out", **QUICK)
     for line in table(tmp_path / "out", "map-rs-da-numbers"):
