@@ -195,6 +195,8 @@ def test_words_and_failures_come_from_probes(two: Path, tmp_path: Path) -> None:
     lines = table(tmp_path / "out", "words-distance")
     found = {(line["model"]): numbers(line, "de", "ko") for line in lines}
     assert found == {"baseline": [1.0, 2.0], "rs-da": [2.0, 4.0]}
+    linked = [line for line in table(tmp_path / "out", "plane-ko-numbers") if line["distance"]]
+    assert {(line["en"], line["ko"]) for line in linked} == {(f"word{k}", f"ko{k}") for k in range(12) if k % 3}
     failures = table(tmp_path / "out", "failures-rs-da")
     assert [line["language"] for line in failures] == ["de", "ko"]
     assert numbers(failures[0], "items", "failed", "failed, %") == [10, 4, 0.5]
