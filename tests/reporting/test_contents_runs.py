@@ -266,3 +266,20 @@ def test_the_command(two: Path, clean_folder: Path, capsys: pytest.CaptureFixtur
     lost = run_here(capsys, "report", "nowhere", "--out", "none", program="xlt-train")
     assert lost.code == 2
     assert "looking for runs in nowhere" in lost.err
+
+
+def test_a_run_that_is_compared_with_nothing_raises_its_alarm(tmp_path: Path) -> None:
+    made_group(tmp_path / "runs", "baseline", dict.fromkeys(LANGUAGES, 0.5), seeds=1)
+    report([tmp_path / "runs"], out=tmp_path / "out", **QUICK)
+    assert "At chance level: baseline, everywhere" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_a_baseline_that_was_trained_otherwise_is_named(tmp_path: Path) -> None:
+    made_group(tmp_path / "runs", "baseline", dict.fromkeys(LANGUAGES, 0.7))
+    for run in made_group(tmp_path / "runs", "rs-da", dict.fromkeys(LANGUAGES, 0.8), last=10):
+        body = json.loads((run / "xlt-run.json").read_text())
+        body["training"]["learning_rate"] = 0.001
+        (run / "xlt-run.json").write_text(json.dumps(body))
+    report([tmp_path / "runs"], out=tmp_path / "out", **QUICK)
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "differ in more than the method: learning_rate 0.001 and 2e-05." in page

@@ -1,7 +1,9 @@
 """What evaluations wrote comes back as arrays, is grouped over seeds, and is refused where it does not belong together."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -184,3 +186,68 @@ def test_datasets_are_told_apart_by_what_made_them(tmp_path: Path) -> None:
         "ear, dataset aaaaaaaa",
         "ear, dataset bbbbbbbb",
     ]
+
+
+def altered(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    body = json.loads(path.read_text())
+    change(body)
+    path.write_text(json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body["training"].update(learning_rate=1e-3),
+        lambda body: body["model"].update(revision="abc"),
+        lambda body: body.update(dev={"file": "dev-en.tsv", "sha256": "a" * 64, "rows": 9}),
+        lambda body: (body.update(status="checkpoint"), body["results"].update(steps=3)),
+    ],
+)
+def test_what_differs_in_more_than_the_seed_is_no_second_seed(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    runs = made_group(tmp_path, "baseline", dict.fromkeys(LANGUAGES, 0.8), seeds=2)
+    altered(runs[1] / "xlt-run.json", change)
+    assert [system.seeds for system in systems(tmp_path)] == [(1,), (2,)]
+    results = [run / "evaluations" / "test-12345678" for run in runs]
+    assert [system.seeds for system in systems(*results)] == [(1,), (2,)]
+    assert len({system.name for system in systems(*results)}) == 2
+
+
+def test_a_run_and_its_result_are_one_run(tmp_path: Path) -> None:
+    (run,) = made_group(tmp_path, "baseline", dict.fromkeys(LANGUAGES, 0.8), seeds=1)
+    with pytest.raises(UsageError, match="the seed 1 twice"):
+        systems(run, run / "evaluations" / "test-12345678")
+
+
+def test_a_name_does_not_join_smoothed_and_plain(tmp_path: Path) -> None:
+    runs = made_group(tmp_path, "rs-rp", dict.fromkeys(LANGUAGES, 0.8), seeds=2)
+    judged(runs[0], draw(3, 200), name="test-smoothed-1", smoothing={"draws": 9, "epsilon": 0.1})
+    found = systems(f"mine={runs[0]},{runs[1]}")
+    assert {(system.name, system.seeds) for system in found} == {("mine", (1, 2)), ("mine smoothed", (1,))}
+
+
+def test_a_signature_tells_what_is_not_the_same_in_all_seeds(tmp_path: Path) -> None:
+    runs = made_group(tmp_path, "baseline", dict.fromkeys(LANGUAGES, 0.8), seeds=2)
+    altered(runs[1] / "evaluations" / "test-12345678" / "accuracy.json", lambda body: body.update(precision="bfloat16"))
+    (system,) = systems(tmp_path)
+    assert "precision float32,bfloat16" in system.signature
+    assert "device cpu |" in system.signature
+
+
+def test_a_result_of_the_first_format_is_read(tmp_path: Path) -> None:
+    (run,) = made_group(tmp_path, "baseline", dict.fromkeys(LANGUAGES, 0.8), seeds=1)
+
+    def first(body: dict[str, Any]) -> None:
+        for key in ("tests", "placeholders", "items", "pairs", "cells", "average_of_pairs", "smoothing", "precision"):
+            del body[key]
+        of_run = body["run"]
+        del of_run["identity"], of_run["method"]["paired"]
+        of_run |= {"data": of_run["data"][0], "method": of_run["method"] | {"variants": of_run["method"]["variants"][0]}}
+        body |= {"format": "xlt-evaluation/1"}
+
+    result = run / "evaluations" / "test-12345678"
+    altered(result / "accuracy.json", first)
+    assert "data dddddddd" in systems(run)[0].signature
+    moved = result.rename(tmp_path / "moved")
+    assert systems(moved)[0].settings["method.variants"] == [[0, 0]]

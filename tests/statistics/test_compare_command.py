@@ -218,3 +218,11 @@ def test_runs_become_scores_and_what_has_no_labels_is_neither_right_nor_wrong(cl
     assert bare.majority is not None
     assert np.isnan(bare.correct).all()
     assert np.isnan([*bare.majority, *bare.accuracy[0]]).all()
+
+
+def test_a_language_with_a_hyphen_is_no_pair(clean_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for method in ("baseline", "rs-da"):
+        made_group(clean_folder / method, method, {"en": 0.9, "zh-Hans": 0.5}, seeds=1)
+    done = run_here(capsys, "compare", "baseline", "rs-da", "--draws", 99, program="xlt-train")
+    assert "baseline, zh-Hans: the run not above" in done.out
+    assert "more in pairs" not in done.out

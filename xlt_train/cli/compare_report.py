@@ -38,10 +38,11 @@ def show_comparison(found: Comparison, systems: Sequence[System], *, pairs: bool
         _aligned([_head(found), *(_row(claim, found) for claim in found.of_kind("pair"))])
     click.echo()
     _explain(found)
-    for sentence in said([alarm for alarm in found.alarms if pairs or "-" not in alarm.pair]):
+    languages = {claim.what for claim in found.of_kind("language")}
+    told = [alarm for alarm in found.alarms if pairs or alarm.pair in languages]
+    for sentence in said(told):
         _line("chance", sentence)
-    hidden = 0 if pairs else sum("-" in alarm.pair for alarm in found.alarms)
-    if hidden:
+    if hidden := len(found.alarms) - len(told):
         _line("chance", f"{hidden:,} more in pairs of languages; --pairs lists them")
     for note in found.notes:
         _line("note", note)

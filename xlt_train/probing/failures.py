@@ -12,12 +12,10 @@ import numpy as np
 
 from xlt_train.data.examples import Layout
 from xlt_train.errors import RunError
-from xlt_train.evaluation.result import RESULT_NAME
+from xlt_train.evaluation.result import READ_FORMATS, RESULT_NAME
 from xlt_train.evaluation.task import EVALUATIONS
 from xlt_train.probing.distances import Distances, Pairs
 from xlt_train.probing.texts import Parallel
-
-_FORMATS = ("xlt-evaluation/1", "xlt-evaluation/2", "xlt-evaluation/3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +94,7 @@ def judged_before(folder: Path, run: Mapping[str, Any], tests: Parallel, layout:
     for path in sorted((folder / EVALUATIONS).glob(f"*/{RESULT_NAME}")):
         try:
             body = json.loads(path.read_bytes())
-            if body["format"] in _FORMATS and _same(body, run, tests, layout):
+            if body["format"] in READ_FORMATS and _same(body, run, tests, layout):
                 found.append((_overlap(body, tests), body["languages"][0]["rows"], path.parent))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(

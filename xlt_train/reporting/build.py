@@ -27,6 +27,7 @@ from xlt_train.results.collect import choose_tests, find_runs, systems_of
 from xlt_train.results.scores import scores_of
 from xlt_train.results.systems import System
 from xlt_train.runs.record import software_versions
+from xlt_train.statistics.alarms import Alarm, alarms
 from xlt_train.statistics.compare import Comparison, compare
 
 REPORT_FORMAT = "xlt-report/1"
@@ -124,13 +125,18 @@ def _material(
 
 
 def _tested(material: Material, draws: int, seed: int, progress: Callable[[str], object]) -> Material:
-    """With the tests of each run system against its baseline."""
+    """With the tests of each run system against its baseline, and the alarms of all."""
     found: dict[Key, Comparison] = {}
-    for system, base in material.compared():
-        if system.runs and not np.isnan(system.accuracy).all():
-            progress(f"testing {system.name}")
-            found[key_of(system)] = compare(scores_of(base), scores_of(system), draws=draws, seed=seed)
-    return replace(material, comparisons=found)
+    raised: list[Alarm] = []
+    for system in material.own:
+        if np.isnan(system.accuracy).all():
+            continue
+        progress(f"testing {system.name}")
+        scores, base = scores_of(system), material.baseline(system)
+        raised += alarms(scores)
+        if base is not None:
+            found[key_of(system)] = compare(scores_of(base), scores, draws=draws, seed=seed)
+    return replace(material, comparisons=found, alarms=tuple(raised))
 
 
 def _content(

@@ -10,7 +10,7 @@ from xlt_train.evaluation.result import RESULT_NAME
 from xlt_train.evaluation.task import EVALUATIONS
 from xlt_train.results.judgement import Judgement
 from xlt_train.results.systems import System, group, named
-from xlt_train.runs.record import RECORD_NAME, RunRecord
+from xlt_train.runs.record import CHECKPOINT, RECORD_NAME, RunRecord
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ def _folders(path: Path) -> list[Path]:
 def _found(path: Path, name: str | None) -> Found:
     if (path / RECORD_NAME).is_file():
         judgements = [Judgement.read(place.parent) for place in sorted((path / EVALUATIONS).glob(f"*/{RESULT_NAME}"))]
-        record = RunRecord.read(path)
-        settings = record.settings() | data_facts(record.data)
+        settings = _settings(RunRecord.read(path))
     else:
         judgements = [Judgement.read(path)]
-        settings = _flat(judgements[0].run)
+        home = judgements[0].home
+        settings = _settings(RunRecord.read(home)) if (home / RECORD_NAME).is_file() else _flat(judgements[0].run)
     if not judgements:
         raise RunError(
             f"collecting the results of {path}",
@@ -77,11 +77,18 @@ def _found(path: Path, name: str | None) -> Found:
     return Found(path, name, settings, tuple(judgements))
 
 
+def _settings(record: RunRecord) -> dict[str, Any]:
+    """All that tells a run from another but its seed; a checkpoint is told from a finished run."""
+    more = {"checkpoint": record.results["steps"]} if record.status == CHECKPOINT else {}
+    return record.settings() | data_facts(record.data) | {"model.revision": record.model.get("revision")} | more
+
+
 def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What a result tells of a run's settings, where the run itself is not at hand."""
+    """What a result tells of a run's settings, where the run itself is not at hand; of the training that is its steps alone."""
     method = {f"method.{key}": value for key, value in run["method"].items()}
+    model = {f"model.{key}": run["model"].get(key) for key in ("name", "labels", "max_length", "revision")}
     hashes = {"dataset": [data["logical_hash"] for data in run["data"]]}
-    return hashes | data_facts(run["data"]) | {"model.name": run["model"]["name"]} | method
+    return hashes | data_facts(run["data"]) | model | method | {"steps": run["steps"]}
 
 
 def data_facts(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One evaluation of one run, as arrays. Every statistic starts here; none needs the model again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from xlt_train.data.parallel import tests_identity
 from xlt_train.errors import RunError
 from xlt_train.evaluation.result import RESULT_NAME, check_result
+from xlt_train.evaluation.task import EVALUATIONS
 from xlt_train.evaluation.write import PREDICTIONS
 from xlt_train.files import sha256_json
 
@@ -47,6 +48,12 @@ class Judgement:
     accuracy: np.ndarray
     counts: np.ndarray
     body: dict[str, Any]
+
+    @property
+    def home(self) -> Path:
+        """The run's folder where this stands in it, else this one's own."""
+        place = self.path.resolve()
+        return place.parent.parent if place.parent.name == EVALUATIONS else place
 
     @property
     def seed(self) -> int:
@@ -95,7 +102,7 @@ class Judgement:
         cells = body.get("cells") or [entry | {"language_1": entry["language"]} for entry in body["languages"]]
         return cls(
             path=path,
-            run=body["run"],
+            run=_run_as_today(body["run"]),
             tests=body.get("tests") or tests_identity(files, body["rows"], body["columns"], body.get("placeholders", "keep")),
             split=body["split"],
             languages=tuple(files),
@@ -124,6 +131,14 @@ class Judgement:
         if self.labelled and not np.allclose(counted, self.accuracy, rtol=0, atol=1e-9):
             raise _unreadable(place, "other predictions than its accuracies were counted from")
         return found
+
+
+def _run_as_today(run: dict[str, Any]) -> dict[str, Any]:
+    """What a result says of its run, where that is of `xlt-run/1`: of one training set, and no pairs."""
+    if not isinstance(run["data"], dict):
+        return run
+    method = run["method"] | {"paired": False, "variants": [run["method"]["variants"]]}
+    return run | {"data": [run["data"]], "method": method}
 
 
 def _predictions(table: Any, pairs: tuple[Pair, ...]) -> Predictions:
@@ -177,11 +192,18 @@ def _unreadable(place: Path, found: str) -> RunError:
     )
 
 
-def signature(judgement: Judgement, extra: Mapping[str, Any] = {}) -> str:
-    """One line with all that can change the score."""
+def signature(judgements: Sequence[Judgement]) -> str:
+    """One line with all that can change the scores of these; of what is not the same in all of them, each one's."""
+    each = [_facts(judgement) for judgement in judgements]
+    names = dict.fromkeys(name for facts in each for name in facts)
+    words = {name: [_short(facts.get(name)) for facts in each] for name in names}
+    return " | ".join(f"{name} {found[0] if len(set(found)) == 1 else ','.join(found)}" for name, found in words.items())
+
+
+def _facts(judgement: Judgement) -> dict[str, Any]:
     run, body = judgement.run, judgement.body
     method = {name: value for name, value in run["method"].items() if name not in ("name", "paired")}
-    parts: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "method": run["method"]["name"],
         **method,
         "model": run["model"]["name"],
@@ -189,7 +211,7 @@ def signature(judgement: Judgement, extra: Mapping[str, Any] = {}) -> str:
         "data": "+".join(data["logical_hash"][:8] for data in run["data"]),
         "seed": run["seed"],
         "steps": run["steps"],
-        "weights": judgement.identity,
+        "weights": judgement.identity[:8],
         "tests": judgement.tests[:8],
         "split": judgement.split,
         "rows": body["rows"],
@@ -199,9 +221,8 @@ def signature(judgement: Judgement, extra: Mapping[str, Any] = {}) -> str:
         "precision": body.get("precision", "float32"),
         "device": body["device"],
         **body["versions"],
-        **extra,
     }
-    return " | ".join(f"{name} {_short(value)}" for name, value in parts.items() if value not in (None, "", [], {}))
+    return {name: value for name, value in facts.items() if value not in (None, "", [], {})}
 
 
 def _short(value: Any) -> str:

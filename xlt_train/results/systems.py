@@ -73,21 +73,18 @@ class System:
     @property
     def signature(self) -> str:
         """One line with all that can change its scores; none for published ones, whose source says it."""
-        if not self.runs:
-            return ""
-        seeds = ",".join(map(str, self.seeds))
-        weights = ",".join(run.identity[:8] for run in self.runs)
-        return signature(self.runs[0], {"seed": seeds, "weights": weights})
+        return signature(self.runs) if self.runs else ""
 
 
 def group(runs: Sequence[tuple[Judgement, Mapping[str, Any]]], name: str | None = None) -> list[System]:
     """Systems of these runs, each given with its flat settings: those that differ in the seed alone are one, with a `name` all.
 
-    Raises UsageError for two runs of one seed in a system, which would count one observation twice.
+    A smoothed classifier and a plain one are never one system, named or not. Raises UsageError for two runs of one seed in a
+    system, which would count one observation twice.
     """
     found: dict[tuple[Any, ...], list[tuple[Judgement, Mapping[str, Any]]]] = {}
     for judgement, settings in runs:
-        key = (name,) if name else (_frozen(_without_seed(settings)), _frozen(judgement.smoothing))
+        key = (name or _frozen(_without_seed(settings)), _frozen(judgement.smoothing))
         found.setdefault(key, []).append((judgement, settings))
     return [_system(part, name) for part in found.values()]
 
@@ -97,7 +94,7 @@ def _system(part: Sequence[tuple[Judgement, Mapping[str, Any]]], name: str | Non
     for one, other in zip(judgements, judgements[1:]):
         if one.seed == other.seed:
             raise UsageError(
-                f"grouping {one.path.parent.parent} and {other.path.parent.parent}",
+                f"grouping {one.home} and {other.home}",
                 found=f"the seed {one.seed} twice",
                 expected="another seed in each run of a group: the same one again is no new observation",
                 remedy="Leave one of them out, or name groups: NAME=RUN,RUN",
@@ -111,7 +108,7 @@ def _system(part: Sequence[tuple[Judgement, Mapping[str, Any]]], name: str | Non
     if first.smoothing:
         settings |= {f"smoothing.{key}": value for key, value in first.smoothing.items()}
     return System(
-        name=name or first.run["method"]["name"] + (" smoothed" if first.smoothing else ""),
+        name=(name or first.run["method"]["name"]) + (" smoothed" if first.smoothing else ""),
         method=first.run["method"]["name"],
         model=first.run["model"]["name"],
         settings=settings,
@@ -139,6 +136,13 @@ def varying(systems: Sequence[System]) -> list[str]:
     return [key for key in keys if len({_frozen(system.settings.get(key)) for system in systems}) > 1]
 
 
+def beside_the_method(a: System, b: System) -> list[str]:
+    """How the training of two systems differs in what belongs neither to the method nor to its data, as far as both tell it."""
+    own = ("method.", "smoothing.", "data")
+    keys = [key for key in varying([a, b]) if not key.startswith(own) and key in a.settings and key in b.settings]
+    return [f"{_plain_key(key)} {_shown(key, a.settings[key])} and {_shown(key, b.settings[key])}" for key in keys]
+
+
 def telling(keys: Sequence[str]) -> list[str]:
     """Of settings that differ, those that tell a reader something: no hash beside what made it another, one m only."""
     data = [key for key in keys if key.startswith("data.") and not (key == "data.m" and "method.variants" in keys)]
@@ -156,6 +160,8 @@ def _shown(key: str, value: Any) -> str:
         return "+".join(str(last) for _, last in value)
     if key == "dataset":
         return "+".join(text[:8] for text in value)
+    if key == "dev" and value:
+        return f"{value['file']} ({value['sha256'][:8]})"
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from xlt_train.errors import UsageError
 from xlt_train.languages.distance import Order
 from xlt_train.results.systems import System
+from xlt_train.statistics.alarms import Alarm
 from xlt_train.statistics.compare import Comparison
 
 BASELINE = "baseline"
@@ -26,8 +27,8 @@ def key_of(system: System) -> Key:
 class Material:
     """`systems`: runs first, then published ones. `order`: languages by distance, `distance` what it was measured by.
 
-    `baselines`: what a system is measured against; `comparisons`: the tests, of runs only. `ablations`: published rows
-    about one setting each. `slug` begins the names of files.
+    `baselines`: what a system is measured against; `comparisons`: the tests, of runs only, as are `alarms`.
+    `ablations`: published rows about one setting each. `slug` begins the names of files.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Material:
     distance: str
     baselines: Mapping[Key, System]
     comparisons: Mapping[Key, Comparison] = field(default_factory=dict)
+    alarms: tuple[Alarm, ...] = ()
     ablations: tuple[System, ...] = ()
 
     @property
@@ -119,5 +121,5 @@ def printed_average(system: System, average: float) -> str:
     printed = system.printed.get(AVERAGE)
     if printed is None or (math.isfinite(average) and abs(printed - average) <= _ROUNDING):
         return ""
-    reason = "the mean of its row" if math.isfinite(average) else "nothing, as the row has gaps"
+    reason = "the mean of the languages at hand" if math.isfinite(average) else "nothing, as the row has gaps"
     return f"The paper prints {100 * printed:.1f} as the average; here stands {reason}."

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from xlt_train.reporting.blocks import Note, Section
-from xlt_train.reporting.contents.material import AVERAGE, Material, key_of, known, mean_of, printed_average
+from xlt_train.reporting.contents.material import AVERAGE, Material, key_of, known, printed_average
 from xlt_train.reporting.drawing import Drawing, Scores
 from xlt_train.reporting.tables import Cell, Column, Row, Table, best_in_columns, row
-from xlt_train.results.systems import System
+from xlt_train.results.systems import System, beside_the_method
 from xlt_train.statistics.claims import ALPHA, Claim, Outcome
-from xlt_train.statistics.compare import PAIRED, Comparison
-from xlt_train.statistics.seeds import Spread, spread
+from xlt_train.statistics.compare import ONE_SEED, PAIRED, Comparison
+from xlt_train.statistics.seeds import spread
 
 _MOST_DOTS = 6  # systems that one figure can tell apart
 OWN = "these runs"
@@ -48,16 +48,12 @@ def accuracy_table(material: Material) -> Table:
 
 
 def _row(material: Material, system: System) -> Row:
-    found = _over_seeds(system.diagonal(material.languages))
+    found = spread(system.diagonal(material.languages))
     claims = _claims(material.comparisons.get(key_of(system)))
     cells = [_cell(mean, sd, claims.get(language)) for language, mean, sd in zip(material.languages, found.mean, found.sd)]
-    average = _over_seeds(system.diagonal(material.languages).mean(1, keepdims=True))
+    average = spread(system.diagonal(material.languages).mean(1, keepdims=True))
     last = _cell(average.mean[0], average.sd[0], claims.get(AVERAGE), note=printed_average(system, average.mean[0]))
     return row(system.name, *cells, last, group=system.source or OWN, signature=system.signature)
-
-
-def _over_seeds(values: np.ndarray) -> Spread:
-    return spread(values)
 
 
 def _claims(comparison: Comparison | None) -> dict[str, Claim]:
@@ -76,7 +72,7 @@ def _cell(mean: float, sd: float, claim: Claim | None, note: str = "") -> Cell:
 
 def _caption(material: Material) -> str:
     said = ["Accuracy in percent; the best is that of a group of rows."]
-    tested = [comparison for comparison in material.comparisons.values() if len(comparison.seeds_b) > 1]
+    tested = [comparison for comparison in material.comparisons.values() if comparison.design != ONE_SEED]
     if tested:
         test = "paired t-test" if all(one.design == PAIRED for one in tested) else "t-test"
         said.append(
@@ -91,22 +87,21 @@ def _caption(material: Material) -> str:
 def _dots(material: Material) -> Iterator[Drawing]:
     from xlt_train.reporting.figures.language_dots import language_dots
 
-    systems = [system for system in material.own if not np.isnan(system.diagonal(material.languages)).all()][:_MOST_DOTS]
+    there = [system for system in material.own if not np.isnan(system.diagonal(material.languages)).all()]
+    systems = there[:_MOST_DOTS]
     if systems:
-        found = [_over_seeds(system.diagonal(material.languages)) for system in systems]
+        found = [spread(system.diagonal(material.languages)) for system in systems]
         scores = [Scores(name=s.name, mean=f.mean, low=f.low, high=f.high) for s, f in zip(systems, found)]
-        title = f"Accuracy in each language, {material.title}"
+        part = f"the first {len(systems)} of {len(there)} systems, " if len(there) > len(systems) else ""
+        title = f"Accuracy in each language, {part}{material.title}"
         yield language_dots(material.name("accuracy-dots"), title, material.languages, scores)
 
 
 def _alarms(material: Material) -> Iterator[Note]:
     """Cells at chance level, a line a system; what the runs themselves say of their numbers."""
     seen: dict[str, list[str]] = {}
-    for comparison in material.comparisons.values():
-        for alarm in comparison.alarms:
-            cells = seen.setdefault(alarm.name, [])
-            if alarm.pair not in cells:
-                cells.append(alarm.pair)
+    for alarm in material.alarms:
+        seen.setdefault(alarm.name, []).append(alarm.pair)
     for name, cells in seen.items():
         every = len(cells) == next(len(system.pairs) for system in material.own if system.name == name)
         shown = ", ".join(cells[:12]) + (f" and {len(cells) - 12:,} more" if len(cells) > 12 else "")
@@ -125,11 +120,13 @@ def _alarms(material: Material) -> Iterator[Note]:
 def against_baseline(material: Material) -> Section | None:
     """A table of tests for each system with a baseline."""
     tables: list[Table | Note] = []
-    for system, _ in material.compared():
+    for system, base in material.compared():
         comparison = material.comparisons.get(key_of(system))
         if comparison is not None:
             tables.append(_tests(material, comparison))
             tables += [Note(f"{note[0].upper()}{note[1:]}.") for note in comparison.notes]
+            if more := beside_the_method(system, base):
+                tables.append(Note(f"{system.name} and {base.name} differ in more than the method: {', '.join(more)}."))
     if not tables:
         return None
     lead = (
@@ -190,8 +187,3 @@ def _line(claim: Claim) -> Row:
 
 def _p(outcome: Outcome | None) -> float | None:
     return None if outcome is None else known(outcome.p)
-
-
-def average_of(material: Material, system: System) -> float:
-    """Mean over languages and seeds; NaN where a cell is missing."""
-    return mean_of(system.diagonal(material.languages))

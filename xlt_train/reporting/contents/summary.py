@@ -69,5 +69,5 @@ def foot(materials: Sequence[Material]) -> tuple[str, ...]:
     made = "Made with xlt {xlt}, Python {python}, pyarrow {pyarrow}.".format(**versions)
     order = "; ".join(dict.fromkeys(f"languages by {material.distance}" for material in materials))
     own: list[System] = [system for material in materials for system in material.own]
-    runs = [f"Runs: {', '.join(str(run.path.parent.parent.name) for system in own for run in system.runs)}."] if own else []
+    runs = [f"Runs: {', '.join(run.home.name for system in own for run in system.runs)}."] if own else []
     return made, f"Order: {order}.", *runs

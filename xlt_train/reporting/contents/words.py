@@ -29,18 +29,23 @@ class Probed(NamedTuple):
 def probes_of(systems: Sequence[System]) -> list[Probed]:
     """One probe for each system, of its first seed that has one, and one of the model before training; all measured alike.
 
-    Of several ways in which runs were probed the one that most systems share counts. Raises RunError for a damaged probe.
+    Of several ways in which runs were probed the one that most systems share counts; of several models each has its own
+    "before". Raises RunError for a damaged probe.
     """
+    several = len({system.model for system in systems}) > 1
+    before = {system.name: f"{system.model} {_BEFORE}" if several else _BEFORE for system in systems}
     found: dict[str, list[Probed]] = {}
     for system in systems:
         for run in system.runs:
-            for path in sorted((run.path.parent.parent / PROBES).glob("*/probe.json")):
+            for path in sorted((run.home / PROBES).glob("*/probe.json")):
                 probe = read_probe(path.parent)
                 base = probe.model["kind"] == "base"
-                found.setdefault(_way(probe), []).append(Probed(_BEFORE if base else system.name, probe, path.parent))
+                found.setdefault(_way(probe), []).append(
+                    Probed(before[system.name] if base else system.name, probe, path.parent)
+                )
     best = max(found.values(), key=lambda probes: len({one.name for one in probes}), default=[])
     first = {one.name: one for one in reversed(best)}
-    order = [_BEFORE, *(system.name for system in systems)]
+    order = [*before.values(), *(system.name for system in systems)]
     return sorted(first.values(), key=lambda one: order.index(one.name))
 
 
