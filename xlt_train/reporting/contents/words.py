@@ -77,9 +77,7 @@ def words(material: Material, probes: Sequence[Probed]) -> tuple[Section, list[D
     ]
     notes = [Note(text) for text in dict.fromkeys(note for one in probes for note in one.probe.notes)]
     if not _of_judged_files(material, probes[0].probe):
-        notes.append(
-            Note("The words are not of the files and rows of the accuracies: the models were probed on others.")
-        )
+        notes.append(Note("The words are not of the files and rows of the accuracies: the models were probed on others."))
     return Section("Words and their translations", lead, (*tables, *notes)), list(_figures(material, probes))
 
 
