@@ -14,7 +14,7 @@ from scipy import stats
 from tests.command import run_here
 from tests.reporting.probes import made_probe
 from tests.results.made import LANGUAGES, judged, made_group, made_run
-from xlt_train.errors import ReportError, RunError, UsageError, XltError
+from xlt_train.errors import ReportError, UsageError, XltError
 from xlt_train.reporting.build import report
 
 ALL = [(a, b) for a in LANGUAGES for b in LANGUAGES]
@@ -121,6 +121,9 @@ def test_one_seed_claims_nothing(tmp_path: Path) -> None:
     assert "one training seed" in done.summary
     assert "\\underline" not in (tmp_path / "out" / "tables" / "accuracy.tex").read_text()
     assert {line["verdict"].split(":")[0] for line in table(tmp_path / "out", "tests-rs-da")} == {"one seed"}
+    assert done.summary.startswith("2 runs of 2 systems (1 seed each)")
+    alone = report([tmp_path / "runs" / "baseline-1"], out=tmp_path / "alone", **QUICK)
+    assert alone.summary.startswith("1 run of 1 system (1 seed each)")
 
 
 def test_cells_at_chance_raise_an_alarm(tmp_path: Path) -> None:
@@ -205,6 +208,15 @@ def test_words_and_failures_come_from_probes(two: Path, tmp_path: Path) -> None:
     assert "Euclidean distance of aligned words to en" in page
 
 
+@pytest.mark.parametrize(("files", "said"), [("a", 0), ("b", 1)])
+def test_probes_of_other_files_are_said_to_be(files: str, said: int, tmp_path: Path) -> None:
+    run = made_run(tmp_path / "run")
+    judged(run, np.ones((3, 40), bool), files=files)
+    made_probe(run, languages=["de", "ko"], shift=1.0)  # of files "a"
+    report([run], out=tmp_path / "out", **QUICK)
+    assert (tmp_path / "out" / "index.html").read_text().count("the models were probed on others") == said
+
+
 def test_a_report_takes_the_place_of_an_earlier_one_and_of_nothing_else(two: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     report([two], out=out, **QUICK)
@@ -242,9 +254,9 @@ def test_nothing_is_half_written(two: Path, tmp_path: Path, monkeypatch: pytest.
     [
         ({"baseline": "nothing"}, UsageError, "--baseline"),
         ({"source": "fi"}, UsageError, "--source"),
-        ({"metric": "nothing"}, UsageError, "syntactic"),
+        ({"metric": "nothing"}, UsageError, "syntactic, inventory, phonological, featural, probe, published"),
         ({"metric": "probe"}, UsageError, "xlt-train probe"),
-        ({"tests": "nothing"}, RunError, "nothing"),
+        ({"tests": "nothing"}, UsageError, "begins with nothing"),
         ({"distances": "nowhere.csv"}, XltError, "nowhere.csv"),
         ({"against": "others"}, UsageError, "published"),
     ],

@@ -93,7 +93,7 @@ def test_of_several_test_sets_one_is_named(tmp_path: Path) -> None:
         systems(run)
     for wanted, seed in (("test", 0), ("dev-bbbb", 1)):
         assert systems(run, wanted=wanted)[0].accuracy[0] == pytest.approx(draw(3, seed=seed).mean(1))
-    with pytest.raises(RunError, match="nowhere"):
+    with pytest.raises(UsageError, match=r"found 2 that all runs were judged on: .*begins with nowhere\."):
         systems(run, wanted="nowhere")
 
 

@@ -111,23 +111,22 @@ def choose_tests(found: Sequence[Found], wanted: str | None = None) -> str:
         for judgement in one.judgements:
             names.setdefault(judgement.tests, set()).add(judgement.path.name)
     shared = [tests for tests in names if all(any(j.tests == tests for j in one.judgements) for one in found)]
-    if wanted is not None:
-        shared = [t for t in shared if t.startswith(wanted) or any(name.startswith(wanted) for name in names[t])]
-    if len(shared) == 1:
-        return shared[0]
+    fitting = [t for t in shared if wanted is None or t.startswith(wanted) or any(n.startswith(wanted) for n in names[t])]
+    if len(fitting) == 1:
+        return fitting[0]
     if shared:
-        listed = "; ".join(f"{_about(found, tests)} ({', '.join(sorted(names[tests]))})" for tests in shared)
+        listed = "; ".join(f"{_about(found, tests)} ({tests[:8]}: {', '.join(sorted(names[tests]))})" for tests in shared)
         raise UsageError(
             "choosing the test set",
             found=f"{len(shared)} that all runs were judged on: {listed}",
-            expected="one",
+            expected="one" if wanted is None else f"one whose identity or folder begins with {wanted}",
             remedy="Name it with --tests",
         )
     each = "; ".join(f"{one.path}: {' and '.join(_one(j) for j in one.judgements)}" for one in found)
     raise RunError(
         "choosing the test set",
         found=f"runs of different test sets ({each})",
-        expected="the same files, rows and policy for placeholders for all" + (f", and the name {wanted}" if wanted else ""),
+        expected="the same files, rows and policy for placeholders for all",
         remedy="Judge them on the same files: xlt-train evaluate RUN --test-dir DIR",
     )
 

@@ -39,6 +39,13 @@ def ranked(
         return Ranked(_probed(languages, source, probes), f"Euclidean distance of aligned words to {source}")
     if chosen == PRINTED:
         return Ranked(_printed(languages, source), "place in the papers' order by distance")
+    if chosen not in known.metrics:
+        raise UsageError(
+            "sorting languages by distance",
+            found=f"the metric {chosen!r}",
+            expected=f"one of {', '.join((*known.metrics, PROBED, PRINTED))}",
+            remedy="Choose one of them",
+        )
     return Ranked(known.order(languages, source, chosen), f"{chosen} distance to {source} ({known.name})")
 
 

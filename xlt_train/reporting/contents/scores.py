@@ -162,7 +162,7 @@ def _tests(material: Material, comparison: Comparison) -> Table:
         rows=tuple(lines),
         caption=f"{seeds}. The interval is that of the test that decides ({comparison.design}), 95%, not adjusted; adjusted: "
         "Benjamini-Hochberg over the languages. Bootstrapped: the papers' bootstrapped paired t-test, not adjusted. Over "
-        f"items: cluster bootstrap of {comparison.draws:,} draws, seed {comparison.seed}.",
+        f"items: cluster bootstrap of {comparison.draws:,} draws, seed {comparison.seed}, not adjusted.",
         block=None,
     )
 

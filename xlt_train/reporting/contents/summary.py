@@ -28,8 +28,9 @@ def _of(material: Material) -> list[str]:
         ]
     seeds = sorted({len(system.runs) for system in own})
     many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    runs = sum(len(system.runs) for system in own)
     said = [
-        f"{sum(len(system.runs) for system in own)} runs of {len(own)} {'system' if len(own) == 1 else 'systems'} ({many} "
+        f"{runs} {'run' if runs == 1 else 'runs'} of {len(own)} {'system' if len(own) == 1 else 'systems'} ({many} "
         f"{'seed' if many == '1' else 'seeds'} each), trained on {material.source}, judged on {own[0].runs[0].about_tests}."
     ]
     averages = {system.name: mean_of(system.diagonal(material.languages)) for system in own}

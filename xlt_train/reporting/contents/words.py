@@ -56,6 +56,14 @@ def _way(probe: Probe) -> str:
     return repr((probe.split, probe.rows, probe.columns, probe.source, settings, files))
 
 
+def _of_judged_files(material: Material, probe: Probe) -> bool:
+    """Whether the words are of the very files and rows that were judged."""
+    body = material.own[0].runs[0].body
+    judged = {one["language"]: one.get("sha256") for one in body["languages"]}
+    probed = {str(probe.source["language"]): probe.source["sha256"]} | {one.language: one.sha256 for one in probe.languages}
+    return judged == probed and body.get("rows") == probe.rows
+
+
 def words(material: Material, probes: Sequence[Probed]) -> tuple[Section, list[Drawing]] | None:
     """Tables by depth, failures by system, and two figures."""
     if not probes:
@@ -73,6 +81,8 @@ def words(material: Material, probes: Sequence[Probed]) -> tuple[Section, list[D
         *(table for one in probes if (table := _failures(material, one)) is not None),
     ]
     notes = [Note(text) for text in dict.fromkeys(note for one in probes for note in one.probe.notes)]
+    if not _of_judged_files(material, probes[0].probe):
+        notes.append(Note("The words are not of the files and rows of the accuracies: the models were probed on others."))
     return Section("Words and their translations", lead, (*tables, *notes)), list(_figures(material, probes))
 
 
