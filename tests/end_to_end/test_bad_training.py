@@ -421,7 +421,7 @@ def test_results_that_cannot_be_written_are_one_line(
     line = _one_line(outcome.err)
     assert (outcome.code, outcome.out) == (1, "")
     assert "run/evaluations/test-" in line
-    assert not list(work.glob("run/evaluations/*/*"))
+    assert not [path for path in work.glob("run/evaluations/*/*") if not path.name.startswith(".parts-")]  # to go on from
     assert run_train(capsys, *JUDGE.split()).code == 0
 
 

@@ -294,4 +294,4 @@ def test_a_baseline_that_was_trained_otherwise_is_named(tmp_path: Path) -> None:
         (run / "xlt-run.json").write_text(json.dumps(body))
     report([tmp_path / "runs"], out=tmp_path / "out", **QUICK)
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "differ in more than the method: learning_rate 0.001 and 2e-05." in page
+    assert "differ in more than the method: learning rate 0.001 and 2e-05." in page

@@ -14,6 +14,7 @@ from tests.results.made import LANGUAGES, judged, made_group, made_run
 from xlt_train.errors import RunError, UsageError, XltError
 from xlt_train.results.collect import choose_tests, find_runs, systems_of
 from xlt_train.results.judgement import Judgement
+from xlt_train.results.scores import scores_of
 from xlt_train.results.systems import System
 
 ALL = [(a, b) for a in LANGUAGES for b in LANGUAGES]
@@ -56,8 +57,8 @@ def test_runs_that_differ_in_their_seed_alone_are_one_system(tmp_path: Path) -> 
         ("rs-rp, epsilon 0.1", (1, 2)),
         ("rs-rp, epsilon 1.0", (1, 2)),
     ]
-    assert found[0].correct.shape == (3, 3, 200)
-    assert found[0].accuracy[2] == pytest.approx(found[0].correct[2].mean(1))
+    assert scores_of(found[0]).correct.shape == (3, 3, 200)
+    assert found[0].accuracy[2] == pytest.approx(scores_of(found[0]).correct[2].mean(1))
 
 
 def test_a_group_may_be_named_whatever_its_settings(tmp_path: Path) -> None:
@@ -113,8 +114,7 @@ def test_a_missing_cell_is_missing(tmp_path: Path) -> None:
     matrix = system.matrix(LANGUAGES)
     assert np.isnan(matrix[~np.eye(3, dtype=bool)]).all()
     assert not np.isnan(matrix.diagonal()).any()
-    with pytest.raises(RunError, match="same pairs for every seed"):
-        _ = system.correct
+    assert np.isnan(scores_of(system).correct[1, [ALL.index(("de", "en"))]]).all()
 
 
 def test_files_without_labels_have_predictions_and_no_accuracy(tmp_path: Path) -> None:
@@ -229,10 +229,17 @@ def test_a_name_does_not_join_smoothed_and_plain(tmp_path: Path) -> None:
 
 def test_a_signature_tells_what_is_not_the_same_in_all_seeds(tmp_path: Path) -> None:
     runs = made_group(tmp_path, "baseline", dict.fromkeys(LANGUAGES, 0.8), seeds=2)
-    altered(runs[1] / "evaluations" / "test-12345678" / "accuracy.json", lambda body: body.update(precision="bfloat16"))
+    altered(runs[1] / "evaluations" / "test-12345678" / "accuracy.json", lambda body: body.update(device="cuda"))
     (system,) = systems(tmp_path)
-    assert "precision float32,bfloat16" in system.signature
-    assert "device cpu |" in system.signature
+    assert "device cpu,cuda" in system.signature
+    assert "precision float32 |" in system.signature
+    assert "learning_rate 2e-05" in system.signature
+
+
+def test_two_precisions_are_two_systems(tmp_path: Path) -> None:
+    (run,) = made_group(tmp_path, "baseline", dict.fromkeys(LANGUAGES, 0.8), seeds=1)
+    altered(judged(run, draw(3, 200), name="test-bf16") / "accuracy.json", lambda body: body.update(precision="bfloat16"))
+    assert {s.name for s in systems(tmp_path)} == {"baseline, precision bfloat16", "baseline, precision float32"}
 
 
 def test_a_result_of_the_first_format_is_read(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def report(runs: tuple[str, ...], as_json: bool, **options: Any) -> None:
         return
     click.echo(done.summary)
     click.echo()
-    click.echo(f"written   {done.path}: index.html, {len(done.tables)} tables, {len(done.figures)} figures")
+    click.echo(f"written   {done.path}: index.html, tables: {len(done.tables)}, figures: {len(done.figures)}")
     click.echo(f"next      open {shlex.quote(str(done.path / 'index.html'))} in a browser")
 
 

@@ -137,7 +137,8 @@ def _judged(task: Task, judge: Judge, rows: CellRows, parts: Parts, progress: Pr
         nonlocal done
         progress(done := done + more, total)
 
-    for k, cells in enumerate(units_of(task.cells, items, UNIT_ROWS)):
+    passes = 1 if task.smoothing is None else task.smoothing.draws  # a row of several draws is as much work to lose
+    for k, cells in enumerate(units_of(task.cells, items, UNIT_ROWS // passes)):
         part = parts.read(k, len(cells) * items)
         if part is not None:
             count(len(cells) * items)

@@ -149,7 +149,7 @@ def systems_of(found: Sequence[Found], tests: str) -> list[System]:
     for one in found:
         best: dict[str, Judgement] = {}
         for judgement in (j for j in one.judgements if j.tests == tests):
-            key = repr(judgement.smoothing)
+            key = repr((judgement.smoothing, judgement.precision))
             if key not in best or len(judgement.pairs) > len(best[key].pairs):
                 best[key] = judgement
         groups.setdefault(one.group, []).extend((judgement, one.settings) for judgement in best.values())

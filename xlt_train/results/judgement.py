@@ -1,7 +1,7 @@
 """One evaluation of one run, as arrays. Every statistic starts here; none needs the model again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +70,11 @@ class Judgement:
         """How the classifier was smoothed, if it was."""
         found: dict[str, Any] | None = self.body.get("smoothing")
         return found
+
+    @property
+    def precision(self) -> str:
+        """What products were computed in."""
+        return str(self.body.get("precision", "float32"))
 
     @property
     def labelled(self) -> bool:
@@ -192,9 +197,13 @@ def _unreadable(place: Path, found: str) -> RunError:
     )
 
 
-def signature(judgements: Sequence[Judgement]) -> str:
-    """One line with all that can change the scores of these; of what is not the same in all of them, each one's."""
-    each = [_facts(judgement) for judgement in judgements]
+def signature(judgements: Sequence[Judgement], training: Mapping[str, Any]) -> str:
+    """One line with all that can change the scores of these; of what is not the same in all of them, each one's.
+
+    `training`: settings that all of them were trained with.
+    """
+    more = {name.rpartition(".")[2]: value for name, value in training.items() if value not in (None, "", [], {})}
+    each = [_facts(judgement) | more for judgement in judgements]
     names = dict.fromkeys(name for facts in each for name in facts)
     words = {name: [_short(facts.get(name)) for facts in each] for name in names}
     return " | ".join(f"{name} {found[0] if len(set(found)) == 1 else ','.join(found)}" for name, found in words.items())
@@ -218,7 +227,7 @@ def _facts(judgement: Judgement) -> dict[str, Any]:
         "placeholders": body.get("placeholders", "keep"),
         "pairs": body.get("pairs", "same"),
         "smoothing": judgement.smoothing,
-        "precision": body.get("precision", "float32"),
+        "precision": judgement.precision,
         "device": body["device"],
         **body["versions"],
     }

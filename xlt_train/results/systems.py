@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from xlt_train.errors import RunError, UsageError
+from xlt_train.errors import UsageError
 from xlt_train.results.judgement import Judgement, Pair, signature
+
+# Of a run's settings, those that the line below a score has beside its method and data.
+_TRAINING = (
+    "model.max_length", "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs",
+    "max_steps", "lr_scheduler_type", "warmup_steps", "weight_decay", "dev",
+)  # fmt: skip
+PRECISION = "evaluation.precision"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,33 +64,21 @@ class System:
         found: np.ndarray = self.of([(a, b) for a in languages for b in languages]).mean(0).reshape(n, n)
         return found
 
-    @cached_property
-    def correct(self) -> np.ndarray:
-        """Whether each prediction is right [S, P, I]. Raises RunError where the seeds were not judged on the same cells."""
-        if len({run.pairs for run in self.runs}) != 1:
-            raise RunError(
-                f"comparing the predictions of {self.name}",
-                found="runs judged on other language pairs",
-                expected="the same pairs for every seed",
-                remedy="Judge them alike: xlt-train evaluate with the same --pairs",
-            )
-        return np.stack([run.predictions.correct for run in self.runs])
-
     @property
     def signature(self) -> str:
         """One line with all that can change its scores; none for published ones, whose source says it."""
-        return signature(self.runs) if self.runs else ""
+        return signature(self.runs, {key: self.settings[key] for key in _TRAINING if key in self.settings}) if self.runs else ""
 
 
 def group(runs: Sequence[tuple[Judgement, Mapping[str, Any]]], name: str | None = None) -> list[System]:
     """Systems of these runs, each given with its flat settings: those that differ in the seed alone are one, with a `name` all.
 
-    A smoothed classifier and a plain one are never one system, named or not. Raises UsageError for two runs of one seed in a
-    system, which would count one observation twice.
+    A smoothed classifier and a plain one are never one system, named or not, nor are two precisions. Raises UsageError for two
+    runs of one seed in a system, which would count one observation twice.
     """
     found: dict[tuple[Any, ...], list[tuple[Judgement, Mapping[str, Any]]]] = {}
     for judgement, settings in runs:
-        key = (name or _frozen(_without_seed(settings)), _frozen(judgement.smoothing))
+        key = (name or _frozen(_without_seed(settings)), _frozen(judgement.smoothing), judgement.precision)
         found.setdefault(key, []).append((judgement, settings))
     return [_system(part, name) for part in found.values()]
 
@@ -104,7 +98,7 @@ def _system(part: Sequence[tuple[Judgement, Mapping[str, Any]]], name: str | Non
     accuracy = np.full((len(judgements), len(pairs)), np.nan)
     for s, run in enumerate(judgements):
         accuracy[s, [pairs.index(pair) for pair in run.pairs]] = run.accuracy
-    settings = _without_seed(part[0][1])
+    settings = _without_seed(part[0][1]) | {PRECISION: first.precision}
     if first.smoothing:
         settings |= {f"smoothing.{key}": value for key, value in first.smoothing.items()}
     return System(
@@ -125,7 +119,9 @@ def named(systems: Sequence[System]) -> list[System]:
     for system in systems:
         alike = [other for other in systems if other.name == system.name]
         differing = telling(varying(alike))
-        words = [f"{_plain_key(key)} {_shown(key, system.settings.get(key))}" for key in differing if key in system.settings]
+        words = [
+            f"{plain_key(key)} {shown_value(key, system.settings.get(key))}" for key in differing if key in system.settings
+        ]
         found.append(replace(system, name=", ".join([system.name, *words])) if len(alike) > 1 and words else system)
     return found
 
@@ -140,7 +136,16 @@ def beside_the_method(a: System, b: System) -> list[str]:
     """How the training of two systems differs in what belongs neither to the method nor to its data, as far as both tell it."""
     own = ("method.", "smoothing.", "data")
     keys = [key for key in varying([a, b]) if not key.startswith(own) and key in a.settings and key in b.settings]
-    return [f"{_plain_key(key)} {_shown(key, a.settings[key])} and {_shown(key, b.settings[key])}" for key in keys]
+    return [f"{plain_key(key)} {shown_value(key, a.settings[key])} and {shown_value(key, b.settings[key])}" for key in keys]
+
+
+_NAMES = {
+    "method.variants": "m",
+    "model.name": "model",
+    "data.method": "operator",
+    "data.seed": "data seed",
+    "data.source": "training data",
+}
 
 
 def telling(keys: Sequence[str]) -> list[str]:
@@ -149,13 +154,13 @@ def telling(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if not key.startswith("data") or key in data or (key == "dataset" and not data)]
 
 
-def _plain_key(key: str) -> str:
-    return {"method.variants": "m", "model.name": "model", "data.method": "operator", "data.seed": "data seed"}.get(
-        key, key.rpartition(".")[2]
-    )
+def plain_key(key: str) -> str:
+    """A setting as papers write it."""
+    return _NAMES.get(key, key.rpartition(".")[2].replace("_", " "))
 
 
-def _shown(key: str, value: Any) -> str:
+def shown_value(key: str, value: Any) -> str:
+    """Its value as a reader takes it."""
     if key == "method.variants":
         return "+".join(str(last) for _, last in value)
     if key == "dataset":

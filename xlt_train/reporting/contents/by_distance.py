@@ -1,8 +1,10 @@
 """Gain over the baseline against the distance of a language (Huang et al. 2021, Figure 2)."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from xlt_train.reporting.blocks import Section
+from xlt_train.reporting.blocks import Note, Section
 from xlt_train.reporting.contents.material import Material, key_of
 from xlt_train.reporting.drawing import Drawing
 from xlt_train.reporting.drawing import Line as Drawn
@@ -37,7 +39,20 @@ def by_distance(material: Material) -> tuple[Section, list[Drawing]] | None:
         f"Whether robust training helps more where a language is further from {material.source}. "
         f"Distance: {material.distance}. Languages are few and related, so the line describes these ones; it is no law.",
     )
-    return Section("Gain and distance", lead), drawings
+    return Section("Gain and distance", lead, tuple(_cautions(material))), drawings
+
+
+def _cautions(material: Material) -> Iterator[Note]:
+    """For lines through gains between cells at chance level."""
+    for system, base in material.compared():
+        comparison = material.comparisons.get(key_of(system))
+        low = {alarm.pair for alarm in comparison.alarms} & set(material.languages) if comparison else set()
+        if low:
+            names = ", ".join(name for name in material.languages if name in low)
+            yield Note(
+                f"{system.name} or {base.name} is at chance level in {names}: a line through these gains means little.",
+                "alarm",
+            )
 
 
 def _shown_here(material: Material) -> list[tuple[System, System]]:
@@ -56,7 +71,7 @@ def _drawn(material: Material, system: System, base: System) -> Drawing | None:
     line = line_of(material, system, base)
     return regression(
         material.name("distance", system.name, *(["published"] if system.source else [])),
-        f"{system.name} minus {base.name} by distance, {material.title}",
+        f"{system.name} minus {base.name} by distance, {'as published' if system.source and material.own else material.title}",
         found,
         material.order.distances,
         None if line.refused else _shown(line, list(material.order.distances.values())),

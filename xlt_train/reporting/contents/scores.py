@@ -23,7 +23,7 @@ def accuracy(material: Material) -> tuple[Section, list[Drawing]]:
     drawings = list(_dots(material))
     lead = [
         "Each number is the accuracy on one language, both texts in it; languages stand by their distance from "
-        f"{material.source}. The model was trained on {material.source} alone."
+        f"{material.source}, the source language."
     ]
     if any(len(system.runs) > 1 for system in material.own):
         lead.append("Means over training seeds; the small number is the standard deviation over them.")
@@ -113,8 +113,15 @@ def _alarms(material: Material) -> Iterator[Note]:
         )
     for note in dict.fromkeys(run.body["note"] for system in material.own for run in system.runs if run.body.get("note")):
         yield Note(f"{note[0].upper()}{note[1:]}.", "alarm")
+    bare = [name for k, name in enumerate(material.languages) if material.own and _unlabelled(material, k)]
+    if bare:
+        yield Note(f"No accuracy for {', '.join(bare)}: their files have no labels, or no run was judged on them.")
     for text in material.order.notes():
         yield Note(text)
+
+
+def _unlabelled(material: Material, k: int) -> bool:
+    return all(bool(np.isnan(system.diagonal(material.languages)[:, k]).all()) for system in material.own)
 
 
 def against_baseline(material: Material) -> Section | None:
@@ -140,8 +147,7 @@ def against_baseline(material: Material) -> Section | None:
 def _tests(material: Material, comparison: Comparison) -> Table:
     head = (
         Column("language", kind="text"),
-        Column("baseline", group="accuracy"),
-        Column("this", group="accuracy"),
+        Column("verdict", kind="text"),
         Column("difference", unit="points", digits=2, group="this minus baseline"),
         Column("from", unit="points", digits=2, group="this minus baseline"),
         Column("to", unit="points", digits=2, group="this minus baseline"),
@@ -150,19 +156,20 @@ def _tests(material: Material, comparison: Comparison) -> Table:
         Column("bootstrapped", unit="", digits=3, group="p over seeds"),
         Column("bootstrap", unit="", digits=3, group="p over items"),
         Column("McNemar", unit="", digits=3, group="p over items"),
-        Column("verdict", kind="text"),
+        Column("baseline", group="accuracy"),
+        Column("this", group="accuracy"),
     )
     claims = sorted(comparison.of_kind("language"), key=lambda claim: material.languages.index(claim.what))
     lines = [_line(claim) for claim in [*claims, *comparison.of_kind("mean")]]
-    seeds = f"{len(comparison.seeds_a)} and {len(comparison.seeds_b)} seeds, {comparison.items or 0:,} items"
+    decides = "the cluster bootstrap over items" if comparison.design == ONE_SEED else f"the {comparison.design} over seeds"
     return Table(
         name=material.name("tests", comparison.b),
         title=f"{comparison.b} against {comparison.a}, {material.title}",
         head=head,
         rows=tuple(lines),
-        caption=f"{seeds}. The interval is that of the test that decides ({comparison.design}), 95%, not adjusted; adjusted: "
-        "Benjamini-Hochberg over the languages. Bootstrapped: the papers' bootstrapped paired t-test, not adjusted. Over "
-        f"items: cluster bootstrap of {comparison.draws:,} draws, seed {comparison.seed}, not adjusted.",
+        caption=f"{_seeds(comparison)}, {comparison.items or 0:,} items. The interval is that of {decides}, 95%, not adjusted. "
+        "Adjusted: Benjamini-Hochberg over the languages. Bootstrapped: the papers' bootstrapped paired t-test, not adjusted. "
+        f"Over items: cluster bootstrap of {comparison.draws:,} draws, seed {comparison.seed}, not adjusted.",
         block=None,
     )
 
@@ -171,8 +178,7 @@ def _line(claim: Claim) -> Row:
     low, high = claim.interval
     return row(
         claim.what,
-        known(claim.a),
-        known(claim.b),
+        claim.verdict,
         Cell(known(claim.difference), underlined=claim.significant),
         known(low),
         known(high),
@@ -181,8 +187,14 @@ def _line(claim: Claim) -> Row:
         _p(claim.papers),
         _p(claim.items),
         _p(claim.mcnemar),
-        claim.verdict,
+        known(claim.a),
+        known(claim.b),
     )
+
+
+def _seeds(comparison: Comparison) -> str:
+    first, second = len(comparison.seeds_a), len(comparison.seeds_b)
+    return "One seed on each side" if first == second == 1 else f"{first} and {second} seeds"
 
 
 def _p(outcome: Outcome | None) -> float | None:

@@ -10,15 +10,10 @@ from xlt_train.reporting.blocks import Section
 from xlt_train.reporting.contents.material import AVERAGE, Material, known, printed_average
 from xlt_train.reporting.drawing import Drawing, Series
 from xlt_train.reporting.tables import Cell, Column, Row, Table, best_in_columns, row
-from xlt_train.results.systems import System, telling, varying
+from xlt_train.results.systems import System, plain_key, telling, varying
 from xlt_train.statistics.seeds import Spread, spread
 
 M = "method.variants"
-_NAMES = {
-    M: "m", "method.alpha": "α", "method.beta": "β", "method.epsilon": "ε", "method.layers": "layer", "method.sigma": "σ",
-    "data.synonyms": "synonym set", "data.p": "p", "learning_rate": "learning rate", "data.source": "training data",
-    "model.name": "model", "alpha": "α", "beta": "β", "dictionary": "words of the dictionary",
-}  # fmt: skip
 _FOLLOWS = ("words",)  # says in another unit what the setting before it says
 
 
@@ -34,7 +29,7 @@ class Varied(NamedTuple):
     @property
     def title(self) -> str:
         """The setting as papers write it."""
-        return _NAMES.get(self.key, self.key.rpartition(".")[2].replace("_", " "))
+        return plain_key(self.key)
 
     @property
     def numeric(self) -> bool:
@@ -107,20 +102,12 @@ def varied(systems: Sequence[System]) -> list[Varied]:
             rest = [other for other in keys if other != key]
             groups: dict[str, list[System]] = {}
             for system in alike:
-                groups.setdefault(", ".join(f"{_plain(other)} {_shown(other, system)}" for other in rest), []).append(system)
+                groups.setdefault(", ".join(f"{plain_key(other)} {_value(other, system)}" for other in rest), []).append(system)
             for others, members in groups.items():
                 if len({_value(key, system) for system in members}) == len(members) > 1:
                     ordered = sorted(members, key=lambda system: _rank(_value(key, system)))
                     found.append(Varied(key, method, others, tuple(ordered), tuple(_value(key, s) for s in ordered)))
     return found
-
-
-def _plain(key: str) -> str:
-    return _NAMES.get(key, key.rpartition(".")[2])
-
-
-def _shown(key: str, system: System) -> str:
-    return str(_value(key, system))
 
 
 def _value(key: str, system: System) -> Any:

@@ -107,7 +107,8 @@ def _by_depth(material: Material, probes: Sequence[Probed], name: str, title: st
         title=f"{title}, {material.title}",
         head=(Column("model", kind="text"), *(Column(language, unit="", digits=digits) for language in languages)),
         rows=tuple(lines),
-        caption=f"Against {material.source}; aligner: {settings['aligner']}.{among} A lower number is closer.",
+        caption=f"Against {material.source}; aligner: {settings['aligner']}.{among} A lower number is closer. "
+        "Where the aligner looks at vectors, each model chooses its own pairs.",
         block=10,
     )
 

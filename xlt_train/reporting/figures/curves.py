@@ -112,7 +112,11 @@ def _said(series: Sequence[Series]) -> str:
     seeds = sorted({count for one in series for count in one.seeds})
     one = seeds == [1]
     said = (
-        "Mean over the seeds, with its interval." if bars else "One seed a point: no interval." if one else "Without interval."
+        "Mean over the seeds with its 95% interval, given these test items."
+        if bars
+        else "One seed a point: no interval."
+        if one
+        else "Without interval."
     )
     return said + (
         "" if one else f" Seeds: {seeds[0]}." if len(seeds) == 1 else f" Seeds: {seeds[0]} to {seeds[-1]}." if seeds else ""

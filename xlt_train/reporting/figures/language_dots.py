@@ -80,7 +80,7 @@ def _dots(axes: "Axes", one: Scores, k: int, shift: float, label: str) -> None:
 
 def _said(languages: Sequence[str], systems: Sequence[Scores]) -> str:
     bars = any((~np.isnan(np.asarray(one.low, float))).any() for one in systems)
-    said = "Mean over the seeds, with its interval." if bars else "Without interval."
+    said = "Mean over the seeds with its 95% interval, given these test items." if bars else "Without interval."
     gaps = [f"{one.name} {name}" for one in systems for name, mean in zip(languages, one.mean) if np.isnan(mean)]
     return said + (f" Without a value: {', '.join(gaps)}." if gaps else "")
 

@@ -102,7 +102,7 @@ def _said(line: Line | None, unknown: list[str], spread: object) -> str:
         )
         said.append(f"Band: {line.level:.0%} confidence of the line.")
     if spread:
-        said.append("Bars: interval of the gain.")
+        said.append("Bars: 95% interval of the gain, by the test that decides.")
     if unknown:
         said.append(f"Not drawn, without gain or distance: {', '.join(unknown)}.")
     return " ".join(said)
