@@ -45,14 +45,16 @@ docs: .venv/dev
 synonyms: .venv/dev
 	$(BIN)/python data/synonyms/make_english.py
 
-.venv/base: pyproject.toml constraints.txt
+.venv/bin/python:
 	$(PYTHON) -m venv .venv
+
+.venv/base: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[train,report]'
 	touch $@
 
-.venv/dev: .venv/base
+.venv/dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $@
+	touch .venv/base $@
 
 clean:
 	rm -rf .venv build dist

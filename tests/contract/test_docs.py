@@ -52,7 +52,7 @@ def brief(command: list[str]) -> list[str]:
     if "all" in command and "--rows" not in command:  # of pairs of languages
         command = [*command, "--rows", "0:12"]
     whole = command[:2] == ["xlt-train", "fit"] and "nano" in command and "--max_steps" not in command
-    return [*command, *(["--max_steps", "8"] * whole)]
+    return [*command, *(["--max_steps", "4"] * whole)]
 
 
 @pytest.fixture

@@ -31,6 +31,14 @@ def numbers(line: Mapping[str, str], *names: str) -> list[float]:
     return [float(line[name]) for name in names]
 
 
+@pytest.fixture(autouse=True)
+def quick_files(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn but not printed, which takes most of the time and is tested elsewhere; `printed` tests print them."""
+    if "printed" not in request.keywords:
+        monkeypatch.setattr("xlt_train.reporting.figures.save.svg_text", lambda drawing: '<svg viewBox="0 0 9 9"></svg>')
+        monkeypatch.setattr("xlt_train.reporting.figures.save.png_bytes", lambda drawing: b"")
+
+
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
     """Four seeds of a baseline, and of a method that is better in Korean in every seed, judged on all pairs."""
@@ -217,6 +225,7 @@ def test_probes_of_other_files_are_said_to_be(files: str, said: int, tmp_path: P
     assert (tmp_path / "out" / "index.html").read_text().count("the models were probed on others") == said
 
 
+@pytest.mark.printed
 def test_a_report_takes_the_place_of_an_earlier_one_and_of_nothing_else(two: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     report([two], out=out, **QUICK)
@@ -267,6 +276,7 @@ def test_wrong_options(two: Path, tmp_path: Path, options: dict[str, Any], error
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.printed
 def test_the_command(two: Path, clean_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = run_here(capsys, "report", two, "--out", "out", "--draws", 199, program="xlt-train")
     assert done.code == 0, done.err

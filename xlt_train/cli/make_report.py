@@ -12,7 +12,7 @@ from xlt_train.cli.options import Help
 
 _EXAMPLES = """Examples:
 xlt-train report seeds --out report
-xlt-train report mBERT=baseline-1,baseline-2 mBERT-RS-DA=rs-da-1,rs-da-2 --out report --against published
+xlt-train report mBERT=seeds/baseline-1,seeds/baseline-2 mBERT-RS-DA=seeds/rs-da-1,seeds/rs-da-2 --out report
 xlt-train report --against published --out papers"""
 
 
