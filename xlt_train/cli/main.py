@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 
 import click
 
@@ -50,6 +50,7 @@ def main() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
             signal.signal(number, _interrupt)
+    os.register_at_fork(after_in_child=_be_a_quiet_orphan)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - to the end of the process
@@ -108,6 +109,17 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _say_nothing(*_: object) -> None:
     """For a process that is being ended."""
+
+
+def _be_a_quiet_orphan() -> None:
+    """In a worker that loads data: its threads may find the parent gone before the signal that ended it arrives here."""
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not issubclass(kind, (ConnectionError, EOFError)):
+            before(kind, error, trace)
+
+    sys.excepthook = hook
 
 
 def _fail(message: str, code: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
@@ -38,7 +39,10 @@ def _sample_l2(noise: Noise, dimensions: int, epsilon: float, draw: int) -> Tens
 
 def _project_l2(delta: Tensor, epsilon: float) -> Tensor:
     size = vector_norm(delta, dim=-1, keepdim=True)
-    return delta * (epsilon / size.clamp_min(epsilon)) if epsilon > 0 else delta * 0
+    if epsilon == 0:
+        return delta * 0
+    # what is inside stays to the bit: torch divides a number by a tensor through the reciprocal, which is not exact
+    return torch.where(size > epsilon, delta * (epsilon / size.clamp_min(epsilon)), delta)
 
 
 def _normalise_l2(gradient: Tensor) -> Tensor:

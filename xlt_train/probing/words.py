@@ -107,7 +107,8 @@ def _groups(text: str, encoding: Any) -> Iterator[list[int]]:
     """Tokens of each word, and of each run of punctuation, in their order."""
     group: list[int] = []
     for k, (span, special) in enumerate(zip(encoding.offsets, encoding.special_tokens_mask)):
-        if special or span[0] == span[1]:
+        start, end = _trimmed(text, *span)
+        if special or start >= end:  # nothing, or nothing but a space
             continue
         if group and _apart(text, encoding.offsets[group[-1]], span):
             yield group
