@@ -202,7 +202,7 @@ def signature(judgements: Sequence[Judgement], training: Mapping[str, Any]) -> s
 
     `training`: settings that all of them were trained with.
     """
-    more = {name.rpartition(".")[2]: value for name, value in training.items() if value not in (None, "", [], {})}
+    more = {name.rpartition(".")[2]: value for name, value in training.items()}
     each = [_facts(judgement) | more for judgement in judgements]
     names = dict.fromkeys(name for facts in each for name in facts)
     words = {name: [_short(facts.get(name)) for facts in each] for name in names}

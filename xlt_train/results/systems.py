@@ -67,7 +67,8 @@ class System:
     @property
     def signature(self) -> str:
         """One line with all that can change its scores; none for published ones, whose source says it."""
-        return signature(self.runs, {key: self.settings[key] for key in _TRAINING if key in self.settings}) if self.runs else ""
+        training = {key: shown_value(key, self.settings[key]) for key in _TRAINING if self.settings.get(key) is not None}
+        return signature(self.runs, training) if self.runs else ""
 
 
 def group(runs: Sequence[tuple[Judgement, Mapping[str, Any]]], name: str | None = None) -> list[System]:
