@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in as many proces
 
 # The first example of a process may wait for the compiler, so no deadline.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
-settings.register_profile("default", max_examples=40, derandomize=True, **_COMMON)
+settings.register_profile("default", max_examples=60, derandomize=True, **_COMMON)
 settings.register_profile("soak", max_examples=1_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -1,7 +1,6 @@
 """All pairs of languages of the real corpora: each cell by what the real files say, the mean by the saved predictions."""
 
 import json
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,7 @@ from tests.command import run_here
 
 PAWSX, XNLI = "de en es fr ja ko zh".split(), "ar bg de el en es fr hi ru sw th tr ur vi zh".split()
 SETTINGS = ["--model", "nano", "--max-length", "64", "--max_steps", "8", "--save_strategy", "no", "--method", "baseline"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One thread, as processes share the cores, and receipts in a folder of ours."""
-    import torch
-
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XLT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("TOKENIZERS_PARALLELISM", "false")
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _judged(

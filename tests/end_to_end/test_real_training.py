@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,7 @@ from xlt_train.methods.registry import METHODS
 
 LANGUAGES = ["de", "en", "es", "fr", "ja", "ko", "zh"]
 SETTINGS = ["--model", "nano", "--max-length", "64", "--max_steps", "15", "--save_strategy", "no"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One thread, as processes share the cores, and receipts in a folder of ours."""
-    import torch
-
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XLT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("TOKENIZERS_PARALLELISM", "false")
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _run(capsys: pytest.CaptureFixture[str], program: str, *args: object) -> dict[str, Any]:

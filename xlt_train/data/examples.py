@@ -256,5 +256,5 @@ def same_count(files: Sequence[Examples]) -> None:
                 other.path,
                 f"{len(other):,} rows",
                 f"{len(files[0]):,} as in {files[0].path.name}: the files of a split hold the same rows in every language",
-                "Where rows are missing, put blank lines in their place and use --placeholders drop; or remove that file",
+                "Put blank lines where rows are missing, for evaluate with --placeholders drop, or remove that file",
             )
