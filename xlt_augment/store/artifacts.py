@@ -1,0 +1,110 @@
+"""An artifact: what a store holds of a dataset, synonym set, veto list, report or run, and what it was made from."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from xlt_augment.canonical import pretty_json
+from xlt_augment.store.records import check_format, damaged
+
+ARTIFACT_FORMAT = "xlt-artifact/1"
+KINDS = ("dataset", "synonyms", "vetoes", "report", "run")
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_PREFIX = re.compile(r"[0-9a-f]{16,64}", re.ASCII)  # runs are known by their first 16 digits too
+_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,200}){0,3}", re.ASCII)
+
+
+class StoredFile(NamedTuple):
+    """A file of an artifact; its bytes are the object of that sha256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Parent(NamedTuple):
+    """What an artifact was made from; `kind` may also be of something that no store holds, such as `vectors` or `source`."""
+
+    kind: str
+    name: str
+    identity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """The manifest `xlt-artifact/1`. It says neither when nor by whom, so the same content has the same bytes.
+
+    `identity`: the hash by which the kind knows its content (of a dataset the logical hash); `about`: facts for people.
+    """
+
+    format: str = ARTIFACT_FORMAT
+    kind: str
+    identity: str
+    files: tuple[StoredFile, ...]
+    parents: tuple[Parent, ...]
+    about: dict[str, Any]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.bytes for file in self.files)
+
+    def to_bytes(self) -> bytes:
+        """The manifest as it is stored."""
+        body = asdict(self)
+        body |= {"files": [f._asdict() for f in self.files], "parents": [p._asdict() for p in self.parents]}
+        return pretty_json(body)
+
+
+def read_artifact(content: bytes, where: str) -> Artifact:
+    """The artifact of a manifest whose sha256 was checked already.
+
+    Raises StoreError for a newer format and for whatever could lead a reader astray, such as a path out of its folder.
+    """
+    try:
+        body = json.loads(content)
+        found = body.get("format")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise damaged(where, "no manifest", f"{ARTIFACT_FORMAT} as xlt-augment wrote it") from error
+    check_format(found, ARTIFACT_FORMAT, where)
+    try:
+        files = tuple(StoredFile(**entry) for entry in body.pop("files"))
+        parents = tuple(Parent(**entry) for entry in body.pop("parents"))
+        artifact = Artifact(files=files, parents=parents, **body)
+        problem = _problem(artifact)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(where, f"a manifest of another shape ({error})", f"the keys of {ARTIFACT_FORMAT}") from error
+    if problem:
+        raise damaged(where, problem, f"a manifest as {ARTIFACT_FORMAT} says")
+    return artifact
+
+
+def checked(artifact: Artifact, where: str) -> Artifact:
+    """The artifact again, as its reader will see it: what could not be read back is refused before it is stored."""
+    return read_artifact(artifact.to_bytes(), where)
+
+
+def _problem(artifact: Artifact) -> str | None:
+    """What is wrong with a manifest, None for a sound one."""
+    if artifact.kind not in KINDS:
+        return f"the kind {str(artifact.kind)[:40]!r}"
+    if not _is_sha256(artifact.identity):
+        return "an identity that is no sha256"
+    for file in artifact.files:
+        if not (isinstance(file.path, str) and _PATH.fullmatch(file.path)):
+            return f"the path {str(file.path)[:100]!r}"
+        if type(file.bytes) is not int or file.bytes < 0 or not _is_sha256(file.sha256):
+            return f"no size and sha256 for {file.path}"
+    paths = [file.path.lower() for file in artifact.files]
+    folders = {path[:k] for path in paths for k in range(len(path)) if path[k] == "/"}
+    if not paths or len({*paths}) < len(paths) or folders & {*paths}:
+        return "no file" if not paths else "two files of one name"
+    named = all(isinstance(p.kind, str) and isinstance(p.name, str) for p in artifact.parents)
+    if not named or not all(isinstance(p.identity, str) and _PREFIX.fullmatch(p.identity) for p in artifact.parents):
+        return "a parent without kind, name and hash"
+    return None if isinstance(artifact.about, dict) else "no facts about it"
+
+
+def _is_sha256(text: object) -> bool:
+    return isinstance(text, str) and bool(_SHA256.fullmatch(text))
