@@ -1,0 +1,1 @@
+"""A store that teams share: immutable objects under their sha256, and references that are created exclusively, last."""
