@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def store() -> None:
     """Share datasets, synonym sets, veto lists, runs and reports between teams.
 
-    A store is a folder, bucket or server. What is published there never changes, and is checked to the last bit when it is pulled.
+    A store is a folder, bucket or server. What is published there never changes, and is checked to the last bit when it
+    is pulled.
     """
 
 
@@ -74,7 +75,9 @@ def probe(ctx: click.Context, url: str, as_json: bool) -> None:
 def _show_probe(found: "Probe") -> None:
     line("probe", f"{'safe' if found.safe else 'NOT SAFE'}, {found.reason} ({found.at})")
     if not found.safe:
-        click.echo("note: publish refuses this store, unless you say --single-writer: that nobody else publishes there", err=True)
+        click.echo(
+            "note: publish refuses this store, unless you say --single-writer: that nobody else publishes there", err=True
+        )
 
 
 @store.command(name="list", cls=Help, epilog="Examples:\nxlt-augment store list\nxlt-augment store list nli-team/pawsx")
@@ -97,17 +100,21 @@ def list_names(name: "Name | None", url: str, as_json: bool) -> None:
         return
     width = max((len(str(reference.name)) for reference in found), default=0)
     for reference in found:
-        click.echo(f"{reference.name!s:<{width}}  {reference.kind:<8}  {reference.identity[:12]}  {reference.at}  {reference.by}")
+        click.echo(
+            f"{reference.name!s:<{width}}  {reference.kind:<8}  {reference.identity[:12]}  {reference.at}  {reference.by}"
+        )
     if not found:
         click.echo("nothing is published here yet; the next step: xlt-augment store publish DATASET TEAM/NAME", err=True)
 
 
-@store.command(cls=Help, epilog="Examples:\nxlt-augment store show nli-team/pawsx\nxlt-augment store show nli-team/pawsx@v3 --json")
+@store.command(
+    cls=Help, epilog="Examples:\nxlt-augment store show nli-team/pawsx\nxlt-augment store show nli-team/pawsx@v3 --json"
+)
 @click.argument("name", type=NameType())
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print reference and manifest as JSON.")
 def show(name: "Name", url: str, as_json: bool) -> None:
-    """Show what NAME is, by default in its newest version: files, parents, facts. Nothing is checked; that is `store verify`."""
+    """Show what NAME is, by default in its newest version. Nothing is checked; that is `store verify`."""
     from xlt_augment.store.repository import Store
 
     opened = Store.open(url)
@@ -120,7 +127,7 @@ def show(name: "Name", url: str, as_json: bool) -> None:
     line("name", f"{reference.name}, published by {reference.by} at {reference.at}")
     line("store", opened.url)
     line(artifact.kind, artifact.identity)
-    line("size", f"{artifact.bytes:,} bytes in {count(len(artifact.files), 'file')}")
+    line("size", f"{artifact.n_bytes:,} bytes in {count(len(artifact.files), 'file')}")
     for parent in artifact.parents:
         line("from", f"{parent.kind} {parent.name} ({parent.identity[:12]})")
     _show_facts(artifact)

@@ -70,13 +70,13 @@ def lineage(name: "Name", url: str, as_json: bool) -> None:
 def _show_parents(node: "Node", before: str) -> None:
     """The tree above a node, the recipe first where it has one."""
     recipe = node.recipe
-    said = [f"recipe {' '.join(f'{key}={_short(value)}' for key, value in recipe.items())}"] if recipe else []
-    for k, parent in enumerate([*said, *node.parents]):
-        last = k + 1 == len(said) + len(node.parents)
-        text = parent if isinstance(parent, str) else _described(parent)
-        click.echo(f"{before}{'└─ ' if last else '├─ '}{text}")
-        if not isinstance(parent, str):
-            _show_parents(parent, before + ("   " if last else "│  "))
+    if recipe:
+        settings = " ".join(f"{key}={_short(value)}" for key, value in recipe.items())
+        click.echo(f"{before}{'├─ ' if node.parents else '└─ '}recipe {settings}")
+    for k, parent in enumerate(node.parents, 1):
+        last = k == len(node.parents)
+        click.echo(f"{before}{'└─ ' if last else '├─ '}{_described(parent)}")
+        _show_parents(parent, before + ("   " if last else "│  "))
 
 
 def _described(node: "Node") -> str:
@@ -85,6 +85,8 @@ def _described(node: "Node") -> str:
 
 
 def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(str(entry) for listed in value.values() for entry in listed) or "none"
     return ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
 
 

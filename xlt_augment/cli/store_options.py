@@ -17,7 +17,7 @@ def store_option(command: F) -> F:
     """`--store URL`, or XLT_STORE."""
     return click.option(
         "--store", "url", envvar="XLT_STORE", show_envvar=True, required=True, metavar="URL",
-        help="Address of the store: a folder, s3://BUCKET/PATH, gs://, abfs://CONTAINER/PATH, sftp://USER@HOST/PATH, memory://. "
+        help="Address of the store: a folder, s3://BUCKET/PATH, gs://, abfs://CONTAINER/PATH, sftp://USER@HOST/PATH. "
         "Credentials come from the environment or a profile.",
     )(command)  # fmt: skip
 

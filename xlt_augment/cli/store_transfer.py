@@ -30,18 +30,18 @@ xlt-augment store pull nli-team/pawsx --max-size 50GB --threads 8"""
 @click.argument("name", type=NameType())
 @store_option
 @click.option(
-    "--single-writer", is_flag=True, help="Publish to a storage that failed the probe: you say that nobody else publishes there."
+    "--single-writer",
+    is_flag=True,
+    help="Publish to a storage that failed the probe: you say that nobody else publishes there.",
 )
 @click.option("--again", is_flag=True, help="Upload every object anew, also those that the store has: mends damaged ones.")
 @threads_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def publish(
-    path: str, name: "Name", url: str, single_writer: bool, again: bool, threads: int, as_json: bool
-) -> None:
+def publish(path: str, name: "Name", url: str, single_writer: bool, again: bool, threads: int, as_json: bool) -> None:
     """Publish DATASET as the next version of TEAM/NAME: a dataset, run or report folder, a synonym set or a veto list.
 
-    Only what the store lacks is uploaded. The version appears when all is there; until then nobody sees anything of it. After an
-    interruption the same command goes on. Content that TEAM/NAME has already is not published twice.
+    Only what the store lacks is uploaded. The version appears when all is there; until then nobody sees anything of it.
+    After an interruption the same command goes on. Content that TEAM/NAME has already is not published twice.
     """
     from xlt_augment.store.publish import publish as send
     from xlt_augment.store.repository import Store
@@ -59,7 +59,14 @@ def publish(
             )
 
         done = send(
-            opened, path, name, single_writer=single_writer, again=again, threads=threads, announce=announce, progress=bar.update
+            opened,
+            path,
+            name,
+            single_writer=single_writer,
+            again=again,
+            threads=threads,
+            announce=announce,
+            progress=bar.update,
         )
     _show_published(done, opened.url, as_json=as_json)
 
@@ -87,8 +94,8 @@ def _show_published(done: "Published", url: str, *, as_json: bool) -> None:
 def pull(name: "Name", url: str, max_size: int | None, threads: int, as_json: bool) -> None:
     """Fetch NAME, by default in its newest version, and print where it lies: for `xlt-train fit --data`.
 
-    Every file is checked before it appears in the cache (XLT_CACHE, else ~/.cache/xlt), which all processes share; what is there
-    already is checked again and not fetched.
+    Every file is checked before it appears in the cache (XLT_CACHE, else ~/.cache/xlt), which all processes share; what is
+    there already is checked again and not fetched.
     """
     from xlt_augment.store.pull import pull as fetch
     from xlt_augment.store.repository import Store
@@ -107,9 +114,7 @@ def pull(name: "Name", url: str, max_size: int | None, threads: int, as_json: bo
         def waiting() -> None:
             click.echo("another process is pulling the same; waiting for it ...", err=True)
 
-        done = fetch(
-            opened, name, max_size=max_size, threads=threads, announce=announce, waiting=waiting, progress=bar.update
-        )
+        done = fetch(opened, name, max_size=max_size, threads=threads, announce=announce, waiting=waiting, progress=bar.update)
     for file in done.mended:
         click.echo(f"note: {file} was damaged in the cache, and was fetched anew", err=True)
     click.echo(json.dumps(_facts(done, opened.url), indent=2) if as_json else str(done.path))

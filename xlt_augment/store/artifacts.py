@@ -12,6 +12,7 @@ ARTIFACT_FORMAT = "xlt-artifact/1"
 KINDS = ("dataset", "synonyms", "vetoes", "report", "run")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PREFIX = re.compile(r"[0-9a-f]{16,64}", re.ASCII)  # runs are known by their first 16 digits too
+_DEEPEST = 32  # generations of parents
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,200}){0,3}", re.ASCII)
 
 
@@ -24,11 +25,27 @@ class StoredFile(NamedTuple):
 
 
 class Parent(NamedTuple):
-    """What an artifact was made from; `kind` may also be of something that no store holds, such as `vectors` or `source`."""
+    """What an artifact was made from, and what that was made from in its turn, as far as the artifact knows.
+
+    `kind` may also be of something that no store holds, such as `vectors` or `source`.
+    """
 
     kind: str
     name: str
     identity: str
+    parents: tuple["Parent", ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the manifest."""
+        return {"kind": self.kind, "name": self.name, "identity": self.identity, "parents": [p.to_json() for p in self.parents]}
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any], depth: int = 0) -> "Parent":
+        """Raises ValueError, KeyError or TypeError for what is no parent."""
+        kind, name, identity = body["kind"], body["name"], body["identity"]
+        if depth > _DEEPEST or not (isinstance(kind, str) and isinstance(name, str) and _is_hash(identity, _PREFIX)):
+            raise ValueError("a parent without kind, name and hash")
+        return cls(kind, name, identity, tuple(cls.from_json(parent, depth + 1) for parent in body["parents"]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +63,14 @@ class Artifact:
     about: dict[str, Any]
 
     @property
-    def bytes(self) -> int:
+    def n_bytes(self) -> int:
         """Size of all files."""
         return sum(file.bytes for file in self.files)
 
     def to_bytes(self) -> bytes:
         """The manifest as it is stored."""
         body = asdict(self)
-        body |= {"files": [f._asdict() for f in self.files], "parents": [p._asdict() for p in self.parents]}
+        body |= {"files": [f._asdict() for f in self.files], "parents": [p.to_json() for p in self.parents]}
         return pretty_json(body)
 
 
@@ -70,7 +87,7 @@ def read_artifact(content: bytes, where: str) -> Artifact:
     check_format(found, ARTIFACT_FORMAT, where)
     try:
         files = tuple(StoredFile(**entry) for entry in body.pop("files"))
-        parents = tuple(Parent(**entry) for entry in body.pop("parents"))
+        parents = tuple(Parent.from_json(entry) for entry in body.pop("parents"))
         artifact = Artifact(files=files, parents=parents, **body)
         problem = _problem(artifact)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -89,22 +106,19 @@ def _problem(artifact: Artifact) -> str | None:
     """What is wrong with a manifest, None for a sound one."""
     if artifact.kind not in KINDS:
         return f"the kind {str(artifact.kind)[:40]!r}"
-    if not _is_sha256(artifact.identity):
+    if not _is_hash(artifact.identity):
         return "an identity that is no sha256"
     for file in artifact.files:
         if not (isinstance(file.path, str) and _PATH.fullmatch(file.path)):
             return f"the path {str(file.path)[:100]!r}"
-        if type(file.bytes) is not int or file.bytes < 0 or not _is_sha256(file.sha256):
+        if type(file.bytes) is not int or file.bytes < 0 or not _is_hash(file.sha256):
             return f"no size and sha256 for {file.path}"
     paths = [file.path.lower() for file in artifact.files]
     folders = {path[:k] for path in paths for k in range(len(path)) if path[k] == "/"}
     if not paths or len({*paths}) < len(paths) or folders & {*paths}:
         return "no file" if not paths else "two files of one name"
-    named = all(isinstance(p.kind, str) and isinstance(p.name, str) for p in artifact.parents)
-    if not named or not all(isinstance(p.identity, str) and _PREFIX.fullmatch(p.identity) for p in artifact.parents):
-        return "a parent without kind, name and hash"
     return None if isinstance(artifact.about, dict) else "no facts about it"
 
 
-def _is_sha256(text: object) -> bool:
-    return isinstance(text, str) and bool(_SHA256.fullmatch(text))
+def _is_hash(text: object, form: re.Pattern[str] = _SHA256) -> bool:
+    return isinstance(text, str) and bool(form.fullmatch(text))

@@ -52,7 +52,7 @@ class Cache:
         except OSError:
             return False
 
-    def bytes(self) -> int:
+    def n_bytes(self) -> int:
         """Size of all objects."""
         sizes = (path.stat().st_size for path in self._below("objects"))
         return sum(sizes)

@@ -6,7 +6,8 @@ from itertools import groupby
 
 from xlt_augment.errors import UsageError
 from xlt_augment.store.repository import OBJECTS, Store
-from xlt_augment.store.storage import INCOMING, Entry
+from xlt_augment.store.storage import Entry
+from xlt_augment.store.storage.base import INCOMING
 
 GRACE = 7 * 86_400.0  # seconds
 SHORTEST_GRACE = 86_400.0  # seconds: `publish` keeps away from objects older than half of it
@@ -14,7 +15,7 @@ SHORTEST_GRACE = 86_400.0  # seconds: `publish` keeps away from objects older th
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """`garbage`: what no reference reaches and is older than the grace; `young`: what is not that old; `removed`: of the garbage."""
+    """`garbage`: what no reference reaches, older than the grace; `young`: what is not that old; `removed`: of the garbage."""
 
     garbage: tuple[Entry, ...]
     young: tuple[Entry, ...]
@@ -26,9 +27,9 @@ def collect(
 ) -> Collected:
     """Find the objects and partial files that nothing refers to, and with `apply` remove them.
 
-    `grace` is in seconds, by the store's clock. A publisher writes objects before the reference that reaches them, and anew those
-    that it finds half as old as the shortest grace; each folder is listed again just before something of it goes. A damaged
-    reference or manifest ends it all with a StoreError before anything is removed: what it reaches could not be told.
+    `grace` is in seconds, by the store's clock. A publisher writes objects before the reference that reaches them, and anew
+    those that it finds half as old as the shortest grace; each folder is listed again just before something of it goes. A
+    damaged reference or manifest ends it all with a StoreError before anything is removed: what it reaches could not be told.
     """
     if grace < SHORTEST_GRACE:
         raise UsageError(

@@ -32,7 +32,9 @@ def describe(path: str | Path) -> Local:
                 local = make(place)
                 break
         else:
-            raise _unknown(place, "a folder that is neither dataset, run nor report" if any(place.iterdir()) else "an empty folder")
+            raise _unknown(
+                place, "a folder that is neither dataset, run nor report" if any(place.iterdir()) else "an empty folder"
+            )
     elif place.suffix == ".arrow" and place.is_file():
         local = _synonyms(place)
     elif place.suffix in (".tsv", ".txt") and place.is_file():
@@ -76,34 +78,38 @@ def _synonyms(path: Path) -> Local:
 
     found = read_arrow(path)
     about = {"name": found.name, "command": found.made.get("command"), **table_statistics(found.table)}
-    parents = [*_made_from(found.made), *_vetoes_in(found.made)]
     file = StoredFile(_plain(path, "synonyms.arrow"), path.stat().st_size, sha256_file(path))
     artifact = Artifact(
         kind="synonyms", identity=table_sha256(found.table, found.vetoes), files=(file,),
-        parents=tuple(dict.fromkeys(parents)), about=about | {"vetoes": len(found.vetoes)},
+        parents=_made_from(found.made), about=about | {"vetoes": len(found.vetoes)},
     )  # fmt: skip
     return Local(artifact, {file.path: path})
 
 
-def _made_from(made: Mapping[str, Any]) -> Iterator[Parent]:
-    """Vectors, constraints and sets that a set's `made` names (docs/format.md); what another program wrote there is skipped."""
-    before = made.get("from")
-    origins = before if isinstance(before, list) else [before]
-    named = [("synonyms", origin) for origin in origins] + [("vectors", made.get("vectors"))]
-    constraints = made.get("constraints")
-    for kind in ("synonyms", "antonyms") if isinstance(constraints, dict) else ():
-        listed = constraints.get(kind)
-        named += [("constraints", entry) for entry in (listed if isinstance(listed, list) else ())]
-    for kind, entry in named:
-        if isinstance(entry, dict) and isinstance(entry.get("sha256"), str):
-            yield Parent(kind, str(entry.get("name", kind)), entry["sha256"])
+def _made_from(made: Any) -> tuple[Parent, ...]:
+    """What a set's `made` names (docs/format.md): sets with their own parents, vectors, constraints, vetoes.
 
-
-def _vetoes_in(made: Mapping[str, Any]) -> Iterator[Parent]:
-    edits = made.get("edits")
-    for edit in edits if isinstance(edits, list) else ():
+    What another program wrote there is skipped.
+    """
+    if not isinstance(made, dict):
+        return ()
+    before, constraints = made.get("from"), made.get("constraints")
+    named = [("synonyms", origin) for origin in _listed(before)] + [("vectors", made.get("vectors"))]
+    if isinstance(constraints, dict):
+        named += [("constraints", entry) for kind in ("synonyms", "antonyms") for entry in _listed(constraints.get(kind))]
+    found = [
+        Parent(kind, str(entry.get("name", kind)), entry["sha256"], _made_from(entry.get("made")))
+        for kind, entry in named
+        if isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
+    ]
+    for edit in _listed(made.get("edits")):
         if isinstance(edit, dict) and edit.get("veto"):
-            yield Parent("vetoes", f"{len(edit['veto']):,} pairs", sha256_json(edit["veto"]))
+            found.append(Parent("vetoes", f"{len(edit['veto']):,} pairs", sha256_json(edit["veto"])))
+    return tuple(dict.fromkeys(found))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _vetoes(path: Path) -> Local:
@@ -181,4 +187,8 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _plain(path: Path, otherwise: str) -> str:
     """A file's name where a store takes it, else one that says what it holds."""
-    return path.name if path.name.isascii() and path.name.replace("-", "").replace("_", "").replace(".", "").isalnum() else otherwise
+    return (
+        path.name
+        if path.name.isascii() and path.name.replace("-", "").replace("_", "").replace(".", "").isalnum()
+        else otherwise
+    )

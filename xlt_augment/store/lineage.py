@@ -1,7 +1,7 @@
 """Where an artifact comes from and what was made of it: the chain from vectors and constraints to checkpoints and reports."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ _STAGES = ("source", "vectors", "constraints", "vetoes", "tokenizer", "synonyms"
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One link of the chain. `names`: what the store calls it, empty for something that no store holds; `recipe` of a dataset."""
+    """One link of the chain. `names`: what the store calls it, empty for what no store holds; `recipe`: of a dataset."""
 
     kind: str
     title: str
@@ -72,17 +72,20 @@ class _Known:
         whole = (key for key in self._by_key if key[0] == parent.kind and key[1].startswith(parent.identity))
         return next(whole, (parent.kind, parent.identity))
 
-    def node(self, key: tuple[str, str], title: str, seen: frozenset[tuple[str, str]]) -> Node:
-        """An artifact and its parents; `seen` ends the chain of a manifest that names itself among its ancestors."""
+    def node(self, key: tuple[str, str], title: str, seen: frozenset[tuple[str, str]], told: Sequence[Parent] = ()) -> Node:
+        """An artifact and its parents; of one that is in no store, those that its child `told`. `seen` ends the chain of a
+        manifest that names itself among its ancestors."""
         references = self._by_key.get(key, [])
-        if not references:
-            return Node(kind=key[0], title=title, identity=key[1], names=(), recipe=None)
-        artifact = self.artifact(references[0])
-        above = [(self._key(parent), parent.name) for parent in artifact.parents]
-        parents = (self.node(k, name, seen | {key}) for k, name in sorted(above, key=_stage) if k not in seen | {key})
+        artifact = self.artifact(references[0]) if references else None
+        above = [(self._key(parent), parent) for parent in (artifact.parents if artifact else told)]
+        parents = (
+            self.node(own, parent.name, seen | {key}, parent.parents)
+            for own, parent in sorted(above, key=_stage)
+            if own not in seen | {key}
+        )
         return Node(
             kind=key[0], title=title, identity=key[1], names=tuple(str(reference.name) for reference in references),
-            recipe=artifact.about.get("recipe"), parents=tuple(parents),
+            recipe=artifact.about.get("recipe") if artifact else None, parents=tuple(parents),
         )  # fmt: skip
 
     def descendants(self, key: tuple[str, str]) -> Iterator[Node]:
@@ -103,6 +106,6 @@ class _Known:
                     yield Node(kind=child[0], title=names[0], identity=child[1], names=names, recipe=recipe)
 
 
-def _stage(entry: tuple[tuple[str, str], str]) -> tuple[int, str]:
+def _stage(entry: tuple[tuple[str, str], Parent]) -> tuple[int, str]:
     kind = entry[0][0]
-    return (_STAGES.index(kind) if kind in _STAGES else len(_STAGES), entry[1])
+    return (_STAGES.index(kind) if kind in _STAGES else len(_STAGES), entry[1].name)

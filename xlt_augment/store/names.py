@@ -36,7 +36,8 @@ def parse_name(text: str) -> Name:
         raise UsageError(
             "reading a name",
             found=repr(text[:100]),
-            expected=f"team/dataset or team/dataset@v3: lower-case words of letters, digits and single hyphens, up to {_LONGEST} each",
+            expected="team/dataset or team/dataset@v3: lower-case words of letters, digits and single hyphens, "
+            f"at most {_LONGEST} characters each",
             remedy="Rename it, for example nli-team/pawsx-m10",
         )
     return name

@@ -17,16 +17,20 @@ class Stopped(Exception):
     """Another file failed, or a signal came; this one is given up."""
 
 
-def file_pieces(path: Path) -> Iterator[bytes]:
-    """The bytes of a local file. Raises OSError."""
-    with path.open("rb", buffering=0) as stream:
-        while piece := stream.read(PIECE):
-            yield piece
+def file_pieces(path: Path, wrong: Callable[[str], Exception]) -> Iterator[bytes]:
+    """The bytes of a local file. Raises `wrong(what was found)` where it cannot be read, so that nobody takes it for an error
+    of what the bytes are written to."""
+    try:
+        with path.open("rb", buffering=0) as stream:
+            while piece := stream.read(PIECE):
+                yield piece
+    except OSError as error:
+        raise wrong(error.strerror or str(error)) from error
 
 
 def hashed(pieces: Iterable[bytes], sha256: str, size: int, wrong: Callable[[str], Exception]) -> Iterator[bytes]:
-    """The pieces, handed on as they come. Raises `wrong(what was found)` behind the last, so that whoever takes them learns of it
-    before the end, when they are not `size` bytes of that sha256."""
+    """The pieces, handed on as they come. Raises `wrong(what was found)` behind the last, so that whoever takes them learns of
+    it before the end, when they are not `size` bytes of that sha256."""
     digest, count = hashlib.sha256(), 0
     for piece in pieces:
         digest.update(piece)
@@ -41,7 +45,7 @@ def hashed(pieces: Iterable[bytes], sha256: str, size: int, wrong: Callable[[str
 
 
 class Crew:
-    """Some threads that work on a list of files and give up together: the first error, or a signal, stops all at the next piece."""
+    """Threads that work on a list of files and give up together: the first error, or a signal, stops all at the next piece."""
 
     def __init__(self, threads: int, progress: Progress = lambda count: None) -> None:
         self._threads, self._progress = max(1, threads), progress

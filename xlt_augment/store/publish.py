@@ -144,11 +144,12 @@ class _Sender:
             return
         file = self._files[sha256]
         path = self._local.paths[file.path]
-        pieces = hashed(file_pieces(path), sha256, file.bytes, lambda found: _changed(path, found, file))
-        try:
-            self._store.storage.upload(object_path(sha256), self._crew.watch(pieces), file.bytes)
-        except OSError as error:  # of the local file: what the storage raises is a StoreError
-            raise _changed(path, error.strerror or str(error), file) from error
+
+        def changed(found: str) -> StoreError:
+            return _changed(path, found, file)
+
+        pieces = hashed(file_pieces(path, changed), sha256, file.bytes, changed)
+        self._store.storage.upload(object_path(sha256), self._crew.watch(pieces), file.bytes)
 
 
 def _next(store: Store, name: Name, known: list[Reference], same: Reference | None) -> Name:

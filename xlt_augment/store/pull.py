@@ -33,7 +33,7 @@ class Download:
 
 @dataclass(frozen=True, kw_only=True)
 class Pulled:
-    """`path`: the folder, of a synonym set or veto list the file. `mended`: files of the cache that were damaged, fetched anew."""
+    """`path`: the folder, of a synonym set or veto list the file. `mended`: damaged files of the cache, fetched anew."""
 
     path: Path
     reference: Reference
@@ -56,8 +56,8 @@ def pull(
 ) -> Pulled:
     """Fetch what the cache lacks of an artifact, check every file, then make its folder appear.
 
-    Without a version the newest is taken. `max_size` (bytes): the cache is not to grow beyond that. What the cache holds already
-    is hashed again, and fetched anew where it is damaged. Several processes may pull at once. Raises StoreError.
+    Without a version the newest is taken. `max_size` (bytes): the cache is not to grow beyond that. What the cache holds
+    already is hashed again, and fetched anew where it is damaged. Several processes may pull at once. Raises StoreError.
     """
     reference = store.reference(store.resolve(name))
     artifact = store.artifact(reference)
@@ -97,7 +97,7 @@ class _Fetch:
     def all(self, announce: Callable[[Download], object], max_size: int | None) -> None:
         """Fetch what is missing or damaged. Raises StoreError, also where the cache would grow beyond `max_size`."""
         lacking = [file for file in self._files if not self._cache.holds(file.sha256, file.bytes)]
-        n_bytes, held = sum(file.bytes for file in lacking), self._cache.bytes()
+        n_bytes, held = sum(file.bytes for file in lacking), self._cache.n_bytes()
         announce(
             Download(
                 reference=self._reference, files=len(lacking), bytes=n_bytes, all_files=len(self._files),
@@ -109,7 +109,7 @@ class _Fetch:
                 f"pulling {self._reference.name}",
                 found=f"{n_bytes:,} bytes to fetch into a cache of {held:,}",
                 expected=f"at most {max_size:,} in {self._cache.root}",
-                remedy="Raise --max-size, remove folders of the cache that you no longer need, or set XLT_CACHE to another place",
+                remedy="Raise --max-size, remove the cache and pull what you need, or set XLT_CACHE to another place",
             )
         self._crew.run(self._files, self._one)
 
@@ -138,7 +138,8 @@ def damaged_object(where: str, found: str, file: StoredFile, reference: Referenc
         f"reading {where}",
         found=found,
         expected=f"{file.bytes:,} bytes with sha256 {file.sha256[:12]}",
-        remedy=f"It was damaged in the store; whoever has {reference.name.unversioned} mends it by: xlt-augment store publish --again",
+        remedy="It was damaged in the store; whoever has its source mends it: "
+        f"xlt-augment store publish SOURCE {reference.name.unversioned} --again",
     )
 
 

@@ -45,7 +45,9 @@ def check_format(found: object, form: str, where: str) -> None:
         f"reading {where}",
         found=f"the format {str(found)[:40]!r}",
         expected=repr(form),
-        remedy="It was written by a newer xlt: update yours (pip install --upgrade xlt)" if newer else "Check the address of the store",
+        remedy="It was written by a newer xlt: update yours (pip install --upgrade xlt)"
+        if newer
+        else "Check the address of the store",
     )
 
 

@@ -22,7 +22,7 @@ _LARGEST_MANIFEST = 256 << 20  # bytes: some million files
 
 
 class Reference(NamedTuple):
-    """`team/dataset@v3` and what it names, for ever: `artifact` is the sha256 of an artifact's manifest, `at` the store's time."""
+    """`team/dataset@v3` and what it names, for ever: `artifact` is the sha256 of a manifest, `at` the store's time."""
 
     name: Name
     artifact: str
@@ -101,7 +101,12 @@ class Store:
         """Make a store at an address, or open the one that is there. Raises StoreError."""
         storage = open_storage(url)
         if storage.size(STORE_RECORD) is None:
-            body = {"format": STORE_FORMAT, "id": secrets.token_hex(16), "created": utc(storage.now()), "probe": probe.to_json()}
+            body = {
+                "format": STORE_FORMAT,
+                "id": secrets.token_hex(16),
+                "created": utc(storage.now()),
+                "probe": probe.to_json(),
+            }
             storage.create(STORE_RECORD, sealed(body))
         return cls.open(url)
 
@@ -123,7 +128,9 @@ class Store:
         """The name with its version, the newest where none is given. Raises StoreError for a name that is not there."""
         versions = self.versions(name)
         if not versions or (name.version is not None and name.version not in versions):
-            among = f"{name.unversioned} in versions {', '.join(f'v{v}' for v in versions)}" if versions else self._nearest(name)
+            among = (
+                f"{name.unversioned} in versions {', '.join(f'v{v}' for v in versions)}" if versions else self._nearest(name)
+            )
             raise StoreError(
                 f"looking for {name} in {self.url}",
                 found=among,

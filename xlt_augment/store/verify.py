@@ -61,9 +61,9 @@ def verify_store(
         return None
 
     items = list(files.values())
-    for (_, reference), error in zip(items, crew.run(items, look), strict=True):
-        if error is not None:
-            damages.append(Damage(str(reference.name), str(error)))
+    for (_, reference), wrong in zip(items, crew.run(items, look), strict=True):
+        if wrong is not None:
+            damages.append(Damage(str(reference.name), str(wrong)))
     n_bytes = sum(file.bytes for file, _ in items)
     return Verified(references=len(found), objects=len(items), bytes=n_bytes, damages=tuple(damages))
 
