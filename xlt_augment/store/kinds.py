@@ -132,14 +132,14 @@ def _run(folder: Path) -> Local:
         about = {"method": body["method"]["name"], "model": body["model"]["name"], "seed": body["training"]["seed"]}
     except (KeyError, TypeError) as error:
         raise _unknown(folder, f"a record of a run without {error}") from error
-    stated = {**body["weights"], **body.get("files", {})}
     files = list(_walk(folder, skip=_OF_CHECKPOINTS))
-    for file in files:
-        if file.path in stated and stated[file.path] != file.sha256:
+    found = {file.path: file.sha256 for file in files}
+    for name, sha256 in {**body["weights"], **body.get("files", {})}.items():
+        if found.get(name) != sha256:
             raise StoreError(
-                f"publishing {folder / file.path}",
-                found=f"sha256 {file.sha256[:12]}",
-                expected=f"{str(stated[file.path])[:12]}, as {_RUN} says",
+                f"publishing {folder / name}",
+                found=f"sha256 {found[name][:12]}" if name in found else "no such file",
+                expected=f"one with sha256 {str(sha256)[:12]}, as {_RUN} says",
                 remedy="Train it again, or publish another run",
             )
     return _local(folder, "run", identity, files, parents, about)
