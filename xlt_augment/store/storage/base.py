@@ -144,5 +144,5 @@ def regrouped(pieces: Iterable[bytes], block: int) -> Iterator[bytes]:
 
 
 def in_order(children: Iterable[tuple[str, bool]]) -> list[tuple[str, bool]]:
-    """Children of a folder as (name, whether a folder), in the order of the paths below them: a folder sorts as its name and `/`."""
+    """Children of a folder as (name, whether a folder), in the order of the paths below: a folder sorts as its name and `/`."""
     return sorted(children, key=lambda child: child[0] + "/" * child[1])

@@ -115,6 +115,47 @@ def _s3(parts: SplitResult) -> Storage:
     return S3Storage(_written("s3", container, prefix), container, prefix)
 
 
+def _gs(parts: SplitResult) -> Storage:
+    from xlt_augment.store.storage.gs import GoogleStorage
+
+    _need("gcsfs", "gs")
+    container, prefix = _place(parts, "gs")
+    return GoogleStorage(_written("gs", container, prefix), container, prefix)
+
+
+def _abfs(parts: SplitResult) -> Storage:
+    """Also the long form that other programs write: CONTAINER@ACCOUNT.dfs.core.windows.net."""
+    from xlt_augment.store.storage.azure import AzureStorage
+
+    _need("adlfs", "azure")
+    host, account = parts.netloc, None
+    if parts.username is not None:
+        match = _AZURE_HOST.fullmatch(parts.netloc.rpartition("@")[2])
+        if match is None:
+            raise _refused("abfs", "an '@' without a host of Azure after it")
+        host, account = parts.username, match[1]
+    container, prefix = _place(parts._replace(netloc=host), "abfs")
+    written = container if account is None else parts.netloc
+    return AzureStorage(_written("abfs", written, prefix), container, prefix, account)
+
+
+def _sftp(parts: SplitResult) -> Storage:
+    from xlt_augment.store.storage.sftp import SftpStorage
+    from xlt_augment.store.storage.ssh_session import Host
+
+    _need("asyncssh", "sftp")
+    host, user = parts.hostname or "", parts.username
+    if not _HOST.fullmatch(host) or (user is not None and not _USER.fullmatch(user)):
+        raise _refused("sftp", "no name of a host, or a user's name with other characters than letters, digits and ._-")
+    folder = _prefix(parts, "sftp").rstrip("/")
+    if not folder:
+        raise _refused("sftp", "no folder")
+    at_home = folder == "~" or folder.startswith("~/")
+    root = folder[2:] if at_home else "/" + folder
+    place = f"{user + '@' if user else ''}{f'[{host}]' if ':' in host else host}{f':{parts.port}' if parts.port else ''}"
+    return SftpStorage(f"sftp://{place}/{folder}".rstrip("/"), Host(host, parts.port, user), root.rstrip("/"))
+
+
 def _need(package: str, extra: str) -> None:
     """Raises StoreError where an optional package is not installed."""
     from importlib.util import find_spec
@@ -128,4 +169,11 @@ def _need(package: str, extra: str) -> None:
         )
 
 
-_OPENERS: dict[str, Callable[[SplitResult], Storage]] = {"file": _file, "memory": _memory, "s3": _s3}
+_OPENERS: dict[str, Callable[[SplitResult], Storage]] = {
+    "file": _file,
+    "memory": _memory,
+    "s3": _s3,
+    "gs": _gs,
+    "abfs": _abfs,
+    "sftp": _sftp,
+}

@@ -30,6 +30,27 @@ _ATTEMPTS = 4
 _TRANSIENT = (Kind.UNREACHABLE, Kind.BUSY)
 
 
+class Listing:
+    """Items of a listing, page by page. A generator would be over after a fault; here the page is asked for again."""
+
+    def __init__(self, page: Callable[[str | None], tuple[list[tuple[str, int, float]], str | None]]) -> None:
+        self._page = page  # from a token, None for the first page, to items and the token of the next page, None after the last
+        self._items: Iterator[tuple[str, int, float]] = iter(())
+        self._token: str | None = None
+        self._over = False
+
+    def __iter__(self) -> Iterator[tuple[str, int, float]]:
+        return self
+
+    def __next__(self) -> tuple[str, int, float]:
+        while (item := next(self._items, None)) is None:
+            if self._over:
+                raise StopIteration
+            items, self._token = self._page(self._token)
+            self._items, self._over = iter(items), self._token is None
+        return item
+
+
 class ObjectStorage(ABC):
     """A storage over an fsspec file system of objects; one class a protocol says how each request is made."""
 
@@ -84,7 +105,7 @@ class ObjectStorage(ABC):
 
     @abstractmethod
     def _check_container(self) -> None:
-        """Raise what `_kind` knows as CONTAINER where the bucket does not exist."""
+        """Raise what `_kind` knows as MISSING or CONTAINER where the bucket does not exist."""
 
     @abstractmethod
     def _begin(self, key: str, size: int) -> Any:
@@ -132,7 +153,7 @@ class ObjectStorage(ABC):
             found = True
             yield Entry(item[0][start:], item[1], item[2])
         if not found:
-            self._call(doing, self._know_container)
+            self._call(doing, self._know_container, doing)
 
     def upload(self, path: str, pieces: Iterable[bytes], size: int) -> None:
         """See Storage."""
@@ -175,10 +196,17 @@ class ObjectStorage(ABC):
     def _key(self, path: str) -> str:
         return self._prefix + checked(path)
 
-    def _know_container(self) -> None:
-        if not self._container_seen:
+    def _know_container(self, doing: str) -> None:
+        """Where nothing is found, tell a bucket without it from no bucket at all; asked once."""
+        if self._container_seen:
+            return
+        try:
             self._check_container()
-            self._container_seen = True
+        except Exception as error:
+            if self._kind(error) in (Kind.MISSING, Kind.CONTAINER):
+                raise fault(Kind.CONTAINER, doing, self.url, self.advice, error) from None
+            raise
+        self._container_seen = True
 
     def _call(self, doing: str, request: Callable[..., T], *arguments: Any) -> T:
         """The result of a request, tried again for a few seconds where the fault may pass. Raises StoreError alone."""
@@ -203,5 +231,5 @@ class ObjectStorage(ABC):
     def _failure(self, doing: str, error: Exception) -> tuple[Kind, StoreError] | None:
         kind = self._kind(error)
         if kind is Kind.MISSING:
-            self._call(doing, self._know_container)  # a bucket that is not there is another message
+            self._call(doing, self._know_container, doing)  # a bucket that is not there is another message
         return None if kind is None else (kind, fault(kind, doing, self.url, self.advice, error))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xlt_augment.store.storage.faults import Advice, Kind, chain, code_of, kind_of_os_error
-from xlt_augment.store.storage.remote import ObjectStorage
+from xlt_augment.store.storage.remote import Listing, ObjectStorage
 from xlt_augment.store.storage.timing import timeout_seconds
 
 _CREDENTIALS = "InvalidAccessKeyId SignatureDoesNotMatch ExpiredToken InvalidToken AuthorizationHeaderMalformed".split()
@@ -110,7 +110,12 @@ class S3Storage(ObjectStorage):
         self._s3("delete_object", Key=key)
 
     def _list(self, prefix: str) -> Iterator[tuple[str, int, float]]:
-        return _Listing(self, prefix)
+        return Listing(lambda token: self._page(prefix, token))
+
+    def _page(self, prefix: str, token: str | None) -> tuple[list[tuple[str, int, float]], str | None]:
+        page = self._s3("list_objects_v2", Prefix=prefix, **({"ContinuationToken": token} if token else {}))
+        items = [(item["Key"], int(item["Size"]), item["LastModified"].timestamp()) for item in page.get("Contents", [])]
+        return items, page["NextContinuationToken"] if page.get("IsTruncated") else None
 
     def _check_container(self) -> None:
         self._s3("list_objects_v2", Prefix=self._prefix, MaxKeys=1)
@@ -128,24 +133,3 @@ class S3Storage(ObjectStorage):
 
     def _abandon(self, upload: _Upload) -> None:
         self._s3("abort_multipart_upload", Key=upload.key, UploadId=upload.id)
-
-
-class _Listing:
-    """The pages of a listing one by one. A generator would be over after an error; here the page is asked for again."""
-
-    def __init__(self, storage: S3Storage, prefix: str) -> None:
-        self._storage, self._prefix = storage, prefix
-        self._items: Iterator[dict[str, Any]] = iter(())
-        self._next: dict[str, str] | None = {}
-
-    def __iter__(self) -> Iterator[tuple[str, int, float]]:
-        return self
-
-    def __next__(self) -> tuple[str, int, float]:
-        while (item := next(self._items, None)) is None:
-            if self._next is None:
-                raise StopIteration
-            page = self._storage._s3("list_objects_v2", Prefix=self._prefix, **self._next)
-            self._items = iter(page.get("Contents", []))
-            self._next = {"ContinuationToken": page["NextContinuationToken"]} if page.get("IsTruncated") else None
-        return item["Key"], int(item["Size"]), item["LastModified"].timestamp()
