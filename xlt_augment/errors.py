@@ -9,6 +9,7 @@ XltError            anything that the caller can mend                        exi
 ├── TokenizerError  a tokenizer that cannot be had or used
 ├── DownloadError   a file that could not be fetched whole
 ├── OutputError     a dataset or file that cannot be written
+├── StoreError      a store that cannot be reached, trusted or used
 └── DatasetError    a dataset on disk that is not what its manifest says
 """
 
@@ -59,3 +60,7 @@ class OutputError(XltError):
 
 class DatasetError(XltError):
     """A dataset on disk that is not what its manifest says."""
+
+
+class StoreError(XltError):
+    """A store that cannot be reached, trusted or used."""

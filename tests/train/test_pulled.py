@@ -100,6 +100,8 @@ HOSTILE: dict[str, Change] = {
     "no text": lambda body: body.update(reference=["nlp/pawsx-en@v3"]),
     "another kind": lambda body: body.update(kind="synonyms"),
     "a short hash": lambda body: body.update(artifact="ab" * 31),
+    "a long hash": lambda body: body.update(artifact="ab" * 32 + "\n"),
+    "too much": lambda body: body.update(more="x" * 70_000),
     "no manifest": lambda body: body.update(manifest_sha256=None),
     "no identity": lambda body: body.pop("identity"),
     "no store": lambda body: body.pop("store"),
