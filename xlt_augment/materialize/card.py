@@ -8,9 +8,23 @@ from xlt_augment.materialize.dataset import AugmentedDataset
 from xlt_augment.materialize.manifest import Manifest
 from xlt_augment.materialize.marks import mark_changes, shorten
 
+_LOADING = '```python\nfrom datasets import load_from_disk\n\nrows = load_from_disk("PATH/OF/THIS/FOLDER")\n```'
 
-def dataset_card(manifest: Manifest, folder: Path, text_columns: Sequence[str]) -> str:
-    """The card of a dataset whose data files lie in `folder` already; `manifest` needs no complete list of files."""
+
+def dataset_card(
+    manifest: Manifest,
+    folder: Path,
+    text_columns: Sequence[str],
+    *,
+    data_files: str = "data-*.arrow",
+    loading: str = _LOADING,
+    facts: Sequence[str] = (),
+) -> str:
+    """The card of a dataset whose data files lie in `folder` already; `manifest` needs no complete list of files.
+
+    `data_files`: pattern of the files that a viewer is to show; `loading`: how to open them, in Markdown; `facts`: more lines
+    ("- name: value") of the recipe.
+    """
     recipe, statistics, tokenizer = manifest.recipe, manifest.statistics, manifest.tokenizer
     names = ", ".join(f"`{name}`" for name in text_columns)
     synonyms = f"`{manifest.synonyms['name']}` (sha256 `{manifest.synonyms['sha256']}`)" if manifest.synonyms else "none"
@@ -18,18 +32,19 @@ def dataset_card(manifest: Manifest, folder: Path, text_columns: Sequence[str]) 
         "---",
         f"pretty_name: {json.dumps(_title(manifest), ensure_ascii=False)}",
         "tags:\n- xlt\n- data-augmentation",
-        "configs:\n- config_name: default\n  data_files: data-*.arrow",
+        f"configs:\n- config_name: default\n  data_files: {data_files}",
         "---",
         f"# {_title(manifest)}",
         f"{statistics['source_rows']:,} source rows, each as it was (variant 0) and in {recipe['m']} perturbed variants of "
         f"{names}. Row `source_id * (m + 1) + variant` is a direct address. The texts keep the licence of the source.",
-        '```python\nfrom datasets import load_from_disk\n\nrows = load_from_disk("PATH/OF/THIS/FOLDER")\n```',
+        loading,
         "## Recipe",
         *[f"- {key}: `{json.dumps(value, ensure_ascii=False)}`" for key, value in recipe.items()],
         f"- synonym set: {synonyms}",
         *([f"- tokenizer: `{tokenizer['name']}` (sha256 `{tokenizer['sha256']}`)"] if tokenizer else []),
         f"- source: `{manifest.source['name']}` (content sha256 `{manifest.source['sha256']}`)",
         f"- logical hash: `{manifest.logical_hash}`",
+        *facts,
         "## Statistics",
         *[f"- {key.replace('_', ' ')}: {value:,}" for key, value in statistics.items()],
         "## Samples",

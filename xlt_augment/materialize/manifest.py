@@ -117,7 +117,7 @@ def _has_shape(manifest: Manifest) -> bool:
         and isinstance(columns, list)
         and all(isinstance(name, str) for name in columns)
         and (manifest.tokenizer is None or _is_tokenizer(manifest.tokenizer, columns))
-        and all(_is_plain(entry) for entry in manifest.files)
+        and all(is_plain(entry) for entry in manifest.files)
     )
 
 
@@ -132,7 +132,8 @@ def token_column(text_column: str) -> str:
     return f"{text_column}_ids"
 
 
-def _is_plain(entry: FileEntry) -> bool:
+def is_plain(entry: FileEntry) -> bool:
+    """Whether a file lies in the folder itself, under a plain name that is not the manifest's."""
     return isinstance(entry.path, str) and bool(_PLAIN_NAME.fullmatch(entry.path)) and entry.path != MANIFEST_NAME
 
 

@@ -18,7 +18,7 @@ _OURS = re.compile(r"(data-\d+-of-\d+|cache-.*)\.arrow|(state|dataset_info|xlt)\
 _AT_FDCWD, _EXCHANGE_LINUX, _SWAP_MACOS = -100, 2, 2
 
 
-def check_target(target: Path, *, overwrite: bool) -> None:
+def check_target(target: Path, *, overwrite: bool, option: str = "--out") -> None:
     """Raises OutputError when `target` exists and may not be replaced.
 
     Only a folder that holds a dataset and nothing else ever is.
@@ -30,7 +30,8 @@ def check_target(target: Path, *, overwrite: bool) -> None:
             f"writing {target}",
             found="something of that name already",
             expected="a new folder",
-            remedy="Choose another --out, or say --overwrite to replace the dataset there",
+            remedy=f"Choose another {option}"
+            + (", or say --overwrite to replace the dataset there" if option == "--out" else ", or remove what is there"),
         )
     whole = target.is_dir() and not target.is_symlink() and (target / MANIFEST_NAME).is_file()
     foreign = sorted(p.name for p in target.iterdir() if not _OURS.fullmatch(p.name)) if whole else []
@@ -44,14 +45,14 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def new_folder(target: Path, *, overwrite: bool, option: str = "--out") -> Iterator[Path]:
     """A hidden folder beside `target` that takes its place when the block ends well, and vanishes when it does not.
 
-    With `overwrite` an old dataset is exchanged in one step, then removed. Raises OutputError when the place cannot be
-    written to or the disk is full.
+    With `overwrite` an old dataset is exchanged in one step, then removed. `option` is what the target was given by. Raises
+    OutputError when the place cannot be written to or the disk is full.
     """
     place = Path(os.path.abspath(target))  # noqa: PTH100 - a link is not to be followed
-    check_target(place, overwrite=overwrite)
+    check_target(place, overwrite=overwrite, option=option)
     old = _identity(place)
     made = [parent for parent in place.parents if not parent.exists()]
     partial = place.with_name(f".xlt-partial-{secrets.token_hex(4)}")
@@ -65,7 +66,7 @@ def new_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
         _take_place(partial, place, old)
         done = True
     except OSError as error:
-        raise _output_error(target, error) from error
+        raise _output_error(target, error, option) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         for parent in made if not done else ():
@@ -120,11 +121,12 @@ def _probe_exchange(folder: Path) -> None:
     second.rmdir()
 
 
-def _output_error(target: Path, error: OSError) -> OutputError:
+def _output_error(target: Path, error: OSError, option: str) -> OutputError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    needed = "room for the dataset" + ("; --dry-run says how much it needs" if option == "--out" else "")
     return OutputError(
         f"writing {target}",
         found="no space left" if full else error.strerror or str(error),
-        expected="room for the dataset; --dry-run says how much it needs" if full else "a folder that can be written to",
-        remedy="Make room or choose another --out" if full else "Choose another --out or mend what is in the way",
+        expected=needed if full else "a folder that can be written to",
+        remedy=f"Make room or choose another {option}" if full else f"Choose another {option} or mend what is in the way",
     )

@@ -37,7 +37,7 @@ def verify(path: str | Path) -> Verified:
     folder = Path(path)
     manifest = Manifest.read(folder)
     for entry in manifest.files:
-        _check_file(folder, entry)
+        check_file(folder, entry)
     _check_rows(folder, manifest)
     listed = {entry.path for entry in manifest.files} | {MANIFEST_NAME}
     extra = sorted(p.name for p in folder.iterdir() if p.name not in listed)
@@ -45,7 +45,8 @@ def verify(path: str | Path) -> Verified:
     return Verified(manifest=manifest, unlisted=unlisted)
 
 
-def _check_file(folder: Path, entry: FileEntry) -> None:
+def check_file(folder: Path, entry: FileEntry) -> None:
+    """Raises DatasetError where a file is missing, or has another size or sha256 than `entry` says."""
     path = folder / entry.path
     try:
         size, digest = path.stat().st_size, sha256_file(path)

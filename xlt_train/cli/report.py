@@ -11,7 +11,7 @@ from xlt_train.evaluation.result import Evaluation, items_line
 from xlt_train.evaluation.task import Evaluated
 from xlt_train.methods.settings import SETTINGS
 from xlt_train.models.nano import NOTE
-from xlt_train.runs.record import described
+from xlt_train.runs.record import described, stored
 from xlt_train.training.fit import Run
 from xlt_train.training.plan import Plan
 
@@ -34,7 +34,8 @@ def begin_fit(plan: Plan) -> None:
     """What is about to happen, on standard error."""
     if plan.arguments.process_index == 0:
         for part in plan.data.parts:
-            click.echo(f"{part.path}: {part.checked}", err=True)
+            known = f"{part.pulled}, " if part.pulled else ""
+            click.echo(f"{part.path}: {known}{part.checked}", err=True)
 
 
 def begin_note(plan: Plan, note: str) -> None:
@@ -80,6 +81,8 @@ def _show_data(run: Run, plan: Plan) -> None:
         rows = f"{manifest.source_rows * len(variants):,} {'pairs' if method['paired'] else 'rows'} an epoch"
         _line("data", f"{part.path}, {manifest.source_rows:,} rows, {what}: {rows}")
         _line("hash", f"{manifest.logical_hash} ({checked})")
+        if part.pulled:
+            _line("store", str(part.pulled))
 
 
 def show_evaluation(done: Evaluated) -> None:
@@ -101,7 +104,7 @@ def show_evaluation(done: Evaluated) -> None:
     if found.note:
         _line("note", found.note)
     for data in run["data"]:
-        _line("data", f"{data['source']['name']}, hash {data['logical_hash']}")
+        _line("data", f"{data['source']['name']}, hash {data['logical_hash']}{stored(data)}")
     _line("seed", str(run["seed"]))
     _line("items", items_line(found.items, found.placeholders))
     if found.smoothing:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from xlt_train.data.manifest import ROW_COLUMNS, Manifest
+from xlt_train.data.manifest import FETCH, ROW_COLUMNS, Manifest
+from xlt_train.data.pulled import Pulled, pull_again
 from xlt_train.data.rows import MappedRows
 from xlt_train.data.verify import Checked, check_files
 from xlt_train.errors import DatasetError
@@ -19,22 +20,34 @@ _LOOKED_AT = 32  # rows that are looked at for originals
 class TrainingSet:
     """Row `source_id * (m + 1) + variant` holds variant `variant` of a source row; variant 0 is the original.
 
-    `rows` is a memory map; nothing of it is read before a row is asked for.
+    `rows` is a memory map; nothing of it is read before a row is asked for. `pulled`: where a pulled folder came from.
     """
 
     path: Path
     manifest: Manifest
     checked: Checked
     rows: MappedRows
+    pulled: Pulled | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, rehash: bool = False) -> "TrainingSet":
         """Open a dataset folder whose files are those of its manifest (`rehash`: by sha256 even where there is a receipt).
 
-        Raises DatasetError for a folder that is no dataset, is damaged, has fewer than two classes or more than two texts.
+        Raises DatasetError for a folder that is no dataset, is damaged, is not the one that its record of a pull names, has
+        fewer than two classes or more than two texts.
         """
         folder = Path(path)
-        manifest = Manifest.read(folder)
+        pulled = Pulled.beside(folder)
+        with pull_again(pulled):
+            manifest = Manifest.read(folder)
+            if pulled is not None:
+                pulled.check(folder, manifest)
+            cls._check_use(folder, manifest)
+            return cls._mapped(folder, manifest, check_files(folder, manifest, rehash=rehash), pulled)
+
+    @staticmethod
+    def _check_use(folder: Path, manifest: Manifest) -> None:
+        """Raises DatasetError for labels and texts that no classifier can be trained on."""
         if manifest.label_names is None or len(manifest.label_names) < 2:
             raise DatasetError(
                 f"opening {folder} for training",
@@ -49,10 +62,9 @@ class TrainingSet:
                 expected="one or two, which is what encoders take",
                 remedy="Build it again (xlt-augment build --text-columns a,b)",
             )
-        return cls._mapped(folder, manifest, check_files(folder, manifest, rehash=rehash))
 
     @classmethod
-    def _mapped(cls, folder: Path, manifest: Manifest, checked: Checked) -> "TrainingSet":
+    def _mapped(cls, folder: Path, manifest: Manifest, checked: Checked, pulled: Pulled | None) -> "TrainingSet":
         """Map files that were checked: what they hold must be what the manifest says."""
         paths = [folder / entry.path for entry in manifest.files if entry.rows is not None]
         rows = MappedRows(paths, manifest.text_columns, manifest.tokens.columns if manifest.tokens else ())
@@ -63,12 +75,17 @@ class TrainingSet:
                 f"opening {folder}",
                 found=f"{len(rows):,} rows, labels {rows.label_names}",
                 expected=f"{manifest.rows:,} rows, labels {manifest.label_names}",
-                remedy="Fetch or build the dataset again",
+                remedy=FETCH,
             )
-        return cls(path=folder, manifest=manifest, checked=checked, rows=rows)
+        return cls(path=folder, manifest=manifest, checked=checked, rows=rows, pulled=pulled)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self)._mapped, (self.path.absolute(), self.manifest, self.checked)  # a worker maps the files anew
+        # a worker maps the files anew
+        return type(self)._mapped, (self.path.absolute(), self.manifest, self.checked, self.pulled)
+
+    def provenance(self) -> dict[str, Any]:
+        """What a run says about its training set; `store` tells where it was pulled from, or is None."""
+        return self.manifest.provenance() | {"store": None if self.pulled is None else self.pulled.provenance()}
 
     @property
     def label_names(self) -> tuple[str, ...]:

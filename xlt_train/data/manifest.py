@@ -15,7 +15,9 @@ MANIFEST_NAME = "xlt.json"
 ROW_COLUMNS = ("source_id", "variant", "label")  # that training reads beside texts or tokens
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_FETCH = "Fetch or build the dataset again"
+FETCH = "Fetch or build the dataset again"
+_BUILD = "Check the path, or build one: xlt-augment build train.tsv"
+FETCH_AGAIN = (FETCH, _BUILD)  # what errors of a damaged dataset advise, where it is not known to come from a store
 
 
 class FileEntry(NamedTuple):
@@ -102,7 +104,7 @@ class Manifest:
                 f"opening {folder}",
                 found="no such folder" if not folder.exists() else f"no readable {MANIFEST_NAME}",
                 expected="a dataset folder written by xlt-augment build",
-                remedy="Check the path, or build one: xlt-augment build train.tsv",
+                remedy=_BUILD,
             ) from error
         try:
             body = json.loads(content)
@@ -143,5 +145,5 @@ class Manifest:
         )
 
 
-def _damaged(path: Path, found: str, expected: str, remedy: str = _FETCH) -> DatasetError:
+def _damaged(path: Path, found: str, expected: str, remedy: str = FETCH) -> DatasetError:
     return DatasetError(f"reading {path}", found=found, expected=expected, remedy=remedy)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from xlt_train.data.manifest import FileEntry, Manifest
+from xlt_train.data.manifest import FETCH, FileEntry, Manifest
 from xlt_train.data.receipts import Receipts, stamp
 from xlt_train.errors import DatasetError
 from xlt_train.files import sha256_file
@@ -60,4 +60,4 @@ def _check_file(path: Path, entry: FileEntry) -> None:
 
 
 def _wrong(path: Path, found: str, expected: str) -> DatasetError:
-    return DatasetError(f"checking {path}", found=found, expected=expected, remedy="Fetch or build the dataset again")
+    return DatasetError(f"checking {path}", found=found, expected=expected, remedy=FETCH)

@@ -14,7 +14,7 @@ from xlt_train.evaluation.predict import Judged
 from xlt_train.files import sha256_file, sha256_json
 from xlt_train.models.nano import NOTE
 from xlt_train.runs.card import accuracy_table, matrix_table
-from xlt_train.runs.record import RunRecord, described, software_versions
+from xlt_train.runs.record import RunRecord, described, software_versions, stored
 
 EVALUATION_FORMAT = "xlt-evaluation/3"
 READ_FORMATS = (EVALUATION_FORMAT, "xlt-evaluation/2", "xlt-evaluation/1")  # the first differs in `run` alone
@@ -94,7 +94,9 @@ class Evaluation:
             "method": run["method"]["name"],
             "rows": described(run["method"]),
             "model": run["model"]["name"],
-            "dataset": " and ".join(f"{data['source']['name']}, logical hash {data['logical_hash']}" for data in run["data"]),
+            "dataset": " and ".join(
+                f"{data['source']['name']}, logical hash {data['logical_hash']}{stored(data)}" for data in run["data"]
+            ),
             "seed": run["seed"],
             "weights": ", ".join(f"{name} sha256 {sha256}" for name, sha256 in run["weights"].items()) or "a checkpoint",
             "test set": f"{self.tests}: {items_line(self.items, self.placeholders)}",

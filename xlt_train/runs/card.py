@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xlt_train.models.nano import NOTE
-from xlt_train.runs.record import CHECKPOINT, RunRecord, described
+from xlt_train.runs.record import CHECKPOINT, RunRecord, described, stored
 
 _NO_SETTINGS = ("name", "paired", "variants")  # keys of a record's method that are none
 
@@ -64,7 +64,7 @@ def _of_set(data: Mapping[str, Any], number: str) -> list[tuple[str, str]]:
     """What is said of one training set; `number`: which of several."""
     source, synonyms = data["source"], data["synonyms"]
     return [
-        (f"dataset{number}", f"{source['name']}, {source['rows']:,} rows, logical hash `{data['logical_hash']}`"),
+        (f"dataset{number}", f"{source['name']}, {source['rows']:,} rows, logical hash `{data['logical_hash']}`{stored(data)}"),
         (f"recipe{number}", _listed({key: data["recipe"][key] for key in ("method", "p", "m", "seed", "words", "case")})),
         *([(f"synonym set{number}", f"{synonyms['name']}, sha256 `{synonyms['sha256']}`")] if synonyms else []),
     ]

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from xlt_train.data.pulled import is_provenance
 from xlt_train.errors import RunError
 from xlt_train.files import pretty_json, sha256_file, write_whole
 
@@ -34,7 +35,7 @@ class RunRecord:
     format: str = RUN_FORMAT
     status: str
     method: dict[str, Any]  # name, paired, variants (first and last for each training set), and the method's settings
-    data: list[dict[str, Any]]  # Manifest.provenance of each training set
+    data: list[dict[str, Any]]  # TrainingSet.provenance of each training set
     text_columns: list[str]
     model: dict[str, Any]  # name, revision, randomly_initialised, parameters, labels, max_length
     dev: dict[str, Any] | None  # file, sha256, rows
@@ -86,6 +87,7 @@ class RunRecord:
             and len(self.data) == len(self.method["variants"]) > 0
             and all(isinstance(last, int) and isinstance(first, int) for first, last in self.method["variants"])
             and all({"logical_hash", "manifest_sha256", "recipe", "source", "synonyms"} <= data.keys() for data in self.data)
+            and all(data.get("store") is None or is_provenance(data["store"]) for data in self.data)
             and {"name", "labels", "max_length"} <= self.model.keys()
             and (self.status == STARTED or {"randomly_initialised", "revision"} <= self.model.keys())
             and "seed" in self.training
@@ -119,6 +121,12 @@ def _in_this_format(body: dict[str, Any]) -> dict[str, Any]:
     if "tokens_from" in results:
         results = results | {"tokens_from": [results["tokens_from"]]}
     return body | {"format": RUN_FORMAT, "method": method, "data": [body["data"]], "results": results}
+
+
+def stored(data: Mapping[str, Any]) -> str:
+    """Where a record's training set was pulled from, in words behind others; nothing where it was not, or nobody said."""
+    store = data.get("store")
+    return f", pulled as {store['reference']} from {store['url']}" if is_provenance(store) else ""
 
 
 def described(method: Mapping[str, Any]) -> str:

@@ -93,7 +93,7 @@ def plan_fit(
     record = RunRecord(
         status=STARTED,
         method=about_method(chosen, variants),
-        data=[part.manifest.provenance() for part in found.parts],
+        data=[part.provenance() for part in found.parts],
         text_columns=list(found.text_columns),
         model={"name": model, "labels": list(found.label_names), "max_length": max_length},
         dev=None if examples is None or dev is None else _about(examples, dev),
