@@ -18,7 +18,7 @@ GOOD = {
     "team2/x-m10-p01@v120": Name("team2", "x-m10-p01", 120),
     f"{'a' * 64}/{'b' * 64}": Name("a" * 64, "b" * 64),
 }
-BAD = [
+BAD = [  # of names
     "", "pawsx", "a/b/c", "A/b", "a/B", "a/b@3", "a/b@v0", "a/b@v01", "a/b@v1.0", "a/b@v1\n", "a/b ", "../b", "a/..", "a/b@latest",
     "a//b", "a/-b", "a/b-", "a/b--c", "a/b_c", "a/b.c", "1/b", "a/1", "ä/b", "a/b@v²", f"{'a' * 65}/b", "a/b@v9999999999", "a\\b",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from xlt_augment.cli.datasets import inspect, verify
 from xlt_augment.cli.store import store
 from xlt_augment.cli.store_care import gc, lineage
 from xlt_augment.cli.store_care import verify as verify_store
+from xlt_augment.cli.store_export import export
 from xlt_augment.cli.store_transfer import publish, pull
 from xlt_augment.cli.synonym_edits import diff, merge, subset, veto
 from xlt_augment.cli.synonyms import synonyms
@@ -44,7 +45,7 @@ for command in (build, inspect, verify, synonyms, store):
     cli.add_command(command)
 for command in (build_set, fetch_vectors, subset, merge, diff, veto):
     synonyms.add_command(command)
-for command in (publish, pull, verify_store, lineage, gc):
+for command in (publish, pull, verify_store, lineage, gc, export):
     store.add_command(command)
 
 

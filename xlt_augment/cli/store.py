@@ -73,8 +73,9 @@ def probe(ctx: click.Context, url: str, as_json: bool) -> None:
 
 
 def _show_probe(found: "Probe") -> None:
-    line("probe", f"{'safe' if found.safe else 'NOT SAFE'}, {found.reason} ({found.at})")
-    if not found.safe:
+    won = f"one winner in each of {len(found.winners)} races, whole uploads, true listings"
+    line("probe", f"safe: {won} ({found.at})" if found.safe else f"NOT SAFE: {'; '.join(found.faults)} ({found.at})")
+    if not found.safe and found.bearable:
         click.echo(
             "note: publish refuses this store, unless you say --single-writer: that nobody else publishes there", err=True
         )

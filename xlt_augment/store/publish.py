@@ -62,7 +62,7 @@ def publish(
     on where it was. Raises StoreError where the storage cannot create exclusively (unless `single_writer`), where another
     publisher was faster with other content, and where a file here is not what its manifest says.
     """
-    if not (store.probe.safe or single_writer):
+    if not (store.probe.safe or (single_writer and store.probe.bearable)):
         raise _unsafe(store)
     local = describe(path)
     content = local.artifact.to_bytes()
@@ -176,11 +176,12 @@ def _next(store: Store, name: Name, known: list[Reference], same: Reference | No
 
 
 def _unsafe(store: Store) -> StoreError:
+    alone = "; or, if you are sure that nobody else publishes there, say --single-writer" if store.probe.bearable else ""
     return StoreError(
         f"publishing to {store.url}",
-        found=f"a storage that failed the probe of {store.probe.at}: {store.probe.reason}",
+        found=f"a storage that failed the probe of {store.probe.at}: {'; '.join(store.probe.faults)}",
         expected="one where exactly one of several publishers can create a name",
-        remedy="Use another storage; or, if you are sure that nobody else publishes there, say --single-writer",
+        remedy=f"Use another storage{alone}",
     )
 
 
