@@ -24,7 +24,7 @@ _START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Server:
-    """How to reach a server: `address(name)` is that of a store of this name; `environment` leads there and holds the credentials."""
+    """How to reach a server: the address of a store of a name, the environment that leads there, what to do before."""
 
     address: Callable[[str], str]
     environment: dict[str, str] = field(default_factory=dict)
