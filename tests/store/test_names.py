@@ -1,16 +1,19 @@
 """Names and manifests: what is taken, and what a hostile one may not do."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.store.made import made_store
 from xlt_augment.errors import StoreError, UsageError
 from xlt_augment.store.artifacts import Artifact, Parent, StoredFile, read_artifact
 from xlt_augment.store.names import Name, parse_name, stored_name
 from xlt_augment.store.records import sealed, unsealed
+from xlt_augment.store.repository import Reference, Store
 
 GOOD = {
     "nli-team/pawsx": Name("nli-team", "pawsx"),
@@ -109,6 +112,37 @@ def test_a_newer_format_says_so() -> None:
         unsealed(sealed({"format": "xlt-reference/9"}), "xlt-reference/1", "here", dict)
 
 
+REFERENCE = {
+    "format": "xlt-reference/1", "name": "a/b@v1", "artifact": "1" * 64, "kind": "dataset", "identity": "2" * 64, "by": "ann@lab",
+    "at": "2026-01-01T00:00:00Z", "nonce": "00",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"artifact": "../../x"}, {"identity": ""}, {"kind": "program"}, {"name": "a/b"}, {"name": "../b@v1"}, {"by": "ann\x1b[2J"},
+        {"at": 3}, {"nonce": None}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_a_hostile_reference_is_refused(changes: dict[str, Any]) -> None:
+    assert Reference.from_bytes(sealed(REFERENCE), "here").name == Name("a", "b", 1)
+    with pytest.raises(StoreError):
+        Reference.from_bytes(sealed(REFERENCE | changes), "here")
+
+
+@pytest.mark.parametrize("changes", [{"id": "../../x"}, {"id": 3}, {"created": "\x1b[2J"}, {"probe": {}}, {"id": None}])
+def test_a_hostile_store_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
+    made_store(tmp_path / "s")
+    path = tmp_path / "s" / "xlt-store.json"
+    body = {key: value for key, value in json.loads(path.read_bytes()).items() if key != "sha256"}
+    path.write_bytes(sealed(body))
+    assert Store.open(str(tmp_path / "s"))
+    path.write_bytes(sealed(body | changes))
+    with pytest.raises(StoreError):
+        Store.open(str(tmp_path / "s"))
+
+
 @given(st.dictionaries(st.text(), st.none() | st.integers() | st.text(), max_size=4), st.data())
 def test_any_other_byte_of_a_record_is_found(body: dict[str, Any], data: st.DataObject) -> None:
     body = {key: value for key, value in body.items() if key != "sha256"} | {"format": "xlt-reference/1"}
@@ -116,7 +150,7 @@ def test_any_other_byte_of_a_record_is_found(body: dict[str, Any], data: st.Data
         content = sealed(body)
     except UnicodeEncodeError:  # half of a surrogate pair cannot be written at all
         return
-    assert unsealed(content, "xlt-reference/1", "here", dict) == body
+    assert {**unsealed(content, "xlt-reference/1", "here", dict), "format": "xlt-reference/1"} == body
     at = data.draw(st.integers(0, len(content) - 1))
     bit = 1 << data.draw(st.integers(0, 7))
     with pytest.raises(StoreError):

@@ -23,7 +23,7 @@ def unsealed(content: bytes, form: str, where: str, make: Callable[[dict[str, An
         body = json.loads(content)
         stated = body.pop(_SEAL)
         whole = sealed(body) == content and sha256_json(body) == stated
-        found = body.get("format")
+        found = body.pop("format", None)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(where, "no record", f"{form} as xlt-augment wrote it") from error
     check_format(found, form, where)

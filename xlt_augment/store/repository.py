@@ -1,5 +1,6 @@
 """A store: objects under their sha256, and references that name them (layout: docs/format.md)."""
 
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from xlt_augment.errors import StoreError
-from xlt_augment.store.artifacts import Artifact, read_artifact
+from xlt_augment.store.artifacts import KINDS, Artifact, is_hash, is_plain, read_artifact
 from xlt_augment.store.names import Name, stored_name
 from xlt_augment.store.pieces import Crew, hashed
 from xlt_augment.store.probe import Probe
@@ -18,6 +19,7 @@ STORE_FORMAT = "xlt-store/1"
 REFERENCE_FORMAT = "xlt-reference/1"
 STORE_RECORD = "xlt-store.json"
 OBJECTS, REFERENCES = "objects", "references"
+_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _LARGEST_MANIFEST = 256 << 20  # bytes: some million files
 
 
@@ -39,11 +41,15 @@ class Reference(NamedTuple):
 
     @classmethod
     def from_bytes(cls, content: bytes, where: str) -> "Reference":
-        """Raises StoreError for a reference that was altered, or is of a newer format."""
+        """Raises StoreError for a reference that was altered, that no publisher of ours wrote, or that is of a newer format."""
 
         def make(body: dict[str, Any]) -> Reference:
-            rest = {key: str(body[key]) for key in cls._fields if key != "name"}
-            return cls(name=stored_name(body["name"], where), **rest)
+            found = cls(**{**body, "name": stored_name(body["name"], where)})
+            if not (is_hash(found.artifact) and is_hash(found.identity) and found.kind in KINDS):
+                raise ValueError("hash or kind")
+            if not (is_plain(found.by) and is_plain(found.at) and is_plain(found.nonce)):
+                raise ValueError("publisher or time")
+            return found
 
         return unsealed(content, REFERENCE_FORMAT, where, make)
 
@@ -94,7 +100,9 @@ class Store:
 
     @classmethod
     def _of(cls, storage: Storage, body: dict[str, Any]) -> "Store":
-        return cls(storage, str(body["id"]), str(body["created"]), Probe.from_json(body["probe"]))
+        if not (_ID.fullmatch(body["id"]) and is_plain(body["created"])):
+            raise ValueError("id or time")
+        return cls(storage, body["id"], body["created"], Probe.from_json(body["probe"]))
 
     @classmethod
     def init(cls, url: str, probe: Probe) -> "Store":
