@@ -206,7 +206,7 @@ class SftpStorage:
         full = self._full(path)
         folder = full.rpartition("/")[0]
         if folder and folder not in self._made:
-            await sftp.makedirs(folder, exist_ok=True)
+            await _make_folder(sftp, folder)
             self._made.add(folder)
         return full
 
@@ -231,6 +231,23 @@ class SftpStorage:
         if again and lost:
             return self._run(doing, operation, again=False)
         raise told
+
+
+async def _make_folder(sftp: "SFTPClient", folder: str) -> None:
+    """Make a folder and those above it, where they are not there yet."""
+    from asyncssh import SFTPError, SFTPNoSuchFile
+
+    try:
+        await sftp.mkdir(folder)
+    except SFTPNoSuchFile:
+        above = folder.rpartition("/")[0]
+        if not above or await sftp.isdir(above):  # some folders take nothing, and say so in this way
+            raise
+        await _make_folder(sftp, above)
+        await _make_folder(sftp, folder)
+    except SFTPError:
+        if not await sftp.isdir(folder):
+            raise
 
 
 def _modified(attributes: "SFTPAttrs") -> float:
