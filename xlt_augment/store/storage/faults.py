@@ -44,6 +44,7 @@ class Advice:
     denied: str = "Ask the owner of the store for the right to read and write there"
 
 
+_READING = ("reading", "looking", "listing", "removing")
 _REMEDIES = {
     Kind.MISSING: "Run xlt-augment store verify to see what else the store lacks",
     Kind.CONTAINER: "Check the address, or make the {container} first: the store does not",
@@ -57,6 +58,8 @@ _REMEDIES = {
 
 def fault(kind: Kind, doing: str, url: str, advice: Advice, cause: BaseException | None = None) -> StoreError:
     """The error to raise, `from None`, for a foreign one: `doing` names the path, `url` the store."""
+    if kind is Kind.MISSING and not doing.startswith(_READING):
+        kind = Kind.OTHER  # a folder that went away under a file being written
     found, expected = (text.format(container=advice.container) for text in kind.value)
     remedy = {Kind.CREDENTIALS: advice.credentials, Kind.UNREACHABLE: advice.network, Kind.DENIED: advice.denied}.get(kind)
     error = Missing if kind is Kind.MISSING else StoreError

@@ -234,17 +234,22 @@ class SftpStorage:
 
 
 async def _make_folder(sftp: "SFTPClient", folder: str) -> None:
-    """Make a folder and those above it, where they are not there yet."""
+    """Make a folder and those above it, where they are not there yet; others may do the same meanwhile."""
     from asyncssh import SFTPError, SFTPNoSuchFile
 
+    above = folder.rpartition("/")[0]
     try:
         await sftp.mkdir(folder)
+        return
     except SFTPNoSuchFile:
-        above = folder.rpartition("/")[0]
-        if not above or await sftp.isdir(above):  # some folders take nothing, and say so in this way
-            raise
-        await _make_folder(sftp, above)
-        await _make_folder(sftp, folder)
+        if above and not await sftp.isdir(above):
+            await _make_folder(sftp, above)
+    except SFTPError:
+        if await sftp.isdir(folder):
+            return
+        raise
+    try:
+        await sftp.mkdir(folder)
     except SFTPError:
         if not await sftp.isdir(folder):
             raise
