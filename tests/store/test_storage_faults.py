@@ -1,5 +1,6 @@
 """What a storage says when something is wrong: one message a fault, with a remedy, and never with a secret."""
 
+import json
 import os
 import socket
 import subprocess
@@ -159,6 +160,21 @@ def test_google_without_credentials(address: Address, monkeypatch: pytest.Monkey
     assert "gcloud auth" in message(lambda: open_storage("gs://bucket/x").size("a"))
 
 
+def test_google_credentials_that_were_revoked(address: Address, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key = rsa.generate_private_key(65537, 2048).private_bytes(*form).decode()
+    with canned((400, "invalid_grant")) as server:
+        account = {"type": "service_account", "project_id": "p", "private_key": key, "client_email": f"{SECRET}@example.org"}
+        account["token_uri"] = f"http://127.0.0.1:{server.port}/token"
+        (tmp_path / "account.json").write_text(json.dumps(account))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
+        assert "found credentials that it does not accept" in message(lambda: open_storage("gs://bucket/x").size("a"))
+        assert server.asked == ["POST /token"]
+
+
 def test_a_wrong_key_of_azure(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     place = address("abfs")
     right = os.environ["AZURE_STORAGE_CONNECTION_STRING"]
@@ -275,7 +291,7 @@ assert storage.read("a/c") == b"child"
 """
 
 
-@pytest.mark.parametrize("kind", REMOTE)
+@pytest.mark.parametrize("kind", ["s3", "sftp", "abfs"])
 def test_a_process_forks_and_ends_in_peace(kind: str, address: Address) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _USE_AND_LEAVE, address(kind)],

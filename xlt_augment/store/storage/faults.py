@@ -51,7 +51,7 @@ _REMEDIES = {
     Kind.BUSY: "Try again later; what is complete in the store stays there",
     Kind.SPACE: "Make room in the store, for instance with xlt-augment store gc, and run the same command again",
     Kind.HOST_KEY: "Connect once with ssh and compare the key's fingerprint with that of the host's owner",
-    Kind.UNSUPPORTED: "Use another storage, or one process that publishes, with --single-writer",
+    Kind.UNSUPPORTED: "Use another storage: this one cannot keep two publishers apart",
     Kind.OTHER: "Try again; xlt-augment store probe says what this storage can do",
 }
 
