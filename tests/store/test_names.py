@@ -77,8 +77,10 @@ def test_a_path_out_of_its_folder_is_refused(path: object) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"kind": "program"}, {"identity": "0" * 63}, {"identity": None}, {"files": []}, {"files": {}}, {"about": []}, {"parents": None},
-        {"files": [{"path": "a", "bytes": -1, "sha256": "1" * 64}]}, {"files": [{"path": "a", "bytes": True, "sha256": "1" * 64}]},
+        {"kind": "program"}, {"identity": "0" * 63}, {"identity": None}, {"files": []}, {"files": {}},
+        {"about": []}, {"parents": None},
+        {"files": [{"path": "a", "bytes": -1, "sha256": "1" * 64}]},
+        {"files": [{"path": "a", "bytes": True, "sha256": "1" * 64}]},
         {"files": [{"path": "a", "bytes": 1, "sha256": "A" * 64}]}, {"files": [{"path": "a", "bytes": 1}]},
         {"files": [{"path": p, "bytes": 1, "sha256": "1" * 64} for p in ("a", "A")]},
         {"files": [{"path": p, "bytes": 1, "sha256": "1" * 64} for p in ("a", "a/b")]},
@@ -114,16 +116,16 @@ def test_a_newer_format_says_so() -> None:
 
 
 REFERENCE = {
-    "format": "xlt-reference/1", "name": "a/b@v1", "artifact": "1" * 64, "kind": "dataset", "identity": "2" * 64, "by": "ann@lab",
-    "at": "2026-01-01T00:00:00Z", "nonce": "00",
+    "format": "xlt-reference/1", "name": "a/b@v1", "artifact": "1" * 64, "kind": "dataset", "identity": "2" * 64,
+    "by": "ann@lab", "at": "2026-01-01T00:00:00Z", "nonce": "00",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"artifact": "../../x"}, {"identity": ""}, {"kind": "program"}, {"name": "a/b"}, {"name": "../b@v1"}, {"by": "ann\x1b[2J"},
-        {"at": 3}, {"nonce": None}, {"more": 1},
+        {"artifact": "../../x"}, {"identity": ""}, {"kind": "program"}, {"name": "a/b"}, {"name": "../b@v1"},
+        {"by": "ann\x1b[2J"}, {"at": 3}, {"nonce": None}, {"more": 1},
     ],
 )  # fmt: skip
 def test_a_hostile_reference_is_refused(changes: dict[str, Any]) -> None:
