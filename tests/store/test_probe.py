@@ -77,6 +77,13 @@ class OverwritesUploads(LocalStorage):
         super().remove(path)
 
 
+class IsWrongAboutUploads(LocalStorage):
+    """Leaves what was uploaded, and says that it made it."""
+
+    def create(self, path: str, content: bytes) -> bool:
+        return super().create(path, content) or content == b"third"
+
+
 class LastOneWins(LocalStorage):
     """One winner is told, but in a race the content is another's."""
 
@@ -85,6 +92,16 @@ class LastOneWins(LocalStorage):
         if not made and content.startswith(b"writer"):
             self.upload(path, [content], len(content))
         return made
+
+
+class TellsAll(LocalStorage):
+    """All are told that they won a race, and the content is that of the first of them."""
+
+    def create(self, path: str, content: bytes) -> bool:
+        made = super().create(path, content)
+        if content.startswith(b"writer 0"):
+            self.upload(path, [content], len(content))
+        return made or content.startswith(b"writer")
 
 
 class WritesInPlace(LocalStorage):
@@ -157,7 +174,9 @@ class SizesFromMemory(LocalStorage):
         (ChecksFirst, {"exclusive_racing"}),
         (Overwrites, {"exclusive_sequential", "exclusive_racing"}),
         (OverwritesUploads, {"exclusive_sequential"}),
+        (IsWrongAboutUploads, {"exclusive_sequential"}),
         (LastOneWins, {"exclusive_racing"}),
+        (TellsAll, {"exclusive_racing"}),
         (WritesInPlace, {"whole"}),
         (KeepsTheBeginning, {"whole"}),
         (RemovesTheOld, {"whole"}),

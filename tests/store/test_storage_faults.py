@@ -1,12 +1,9 @@
 """What a storage says when something is wrong: one message a fault, with a remedy, and never with a secret."""
 
-import json
-import os
 import socket
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,24 +12,14 @@ import pytest
 
 from tests.store.canned import canned
 from tests.store.conftest import REMOTE
-from tests.store.servers import ACCESS_KEY, AZURE_ACCOUNT, AZURE_KEY, SECRET, Server, free_port, s3_environment
+from tests.store.servers import AZURE_ACCOUNT, AZURE_KEY, SECRET, free_port, s3_environment
+from tests.store.told import message
 from xlt_augment.errors import StoreError
-from xlt_augment.store.storage import Missing, Storage, open_storage
+from xlt_augment.store.probe import probe
+from xlt_augment.store.storage import Storage, open_storage
 from xlt_augment.store.storage.faults import Advice, Kind, fault
 
 Address = Callable[[str], str]
-SECRETS = (SECRET, ACCESS_KEY, AZURE_KEY, "signature", "Signature=")
-
-
-def message(act: Callable[[], object]) -> str:
-    """The message of the StoreError that `act` raises; nothing of it, nor of what Python prints, holds a secret."""
-    with pytest.raises(StoreError) as caught:
-        act()
-    assert not isinstance(caught.value, Missing)
-    printed = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
-    for secret in SECRETS:
-        assert secret not in printed
-    return str(caught.value)
 
 
 def acts(storage: Storage) -> list[Callable[[], object]]:
@@ -144,81 +131,6 @@ def test_a_busy_s3_is_asked_again(code: str, monkeypatch: pytest.MonkeyPatch, ad
         assert 2 <= len(server.asked) <= 4
 
 
-def test_s3_without_credentials(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = address("s3")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    told = message(lambda: open_storage(place).size("a"))
-    assert "credentials" in told
-    assert "AWS_PROFILE" in told
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
-    assert "AWS_PROFILE" in message(lambda: open_storage(place).size("a"))
-
-
-def test_google_without_credentials(address: Address, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    assert "gcloud auth" in message(lambda: open_storage("gs://bucket/x").size("a"))
-
-
-def test_google_credentials_that_were_revoked(address: Address, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    key = rsa.generate_private_key(65537, 2048).private_bytes(*form).decode()
-    with canned((400, "invalid_grant")) as server:
-        account = {"type": "service_account", "project_id": "p", "private_key": key, "client_email": f"{SECRET}@example.org"}
-        account["token_uri"] = f"http://127.0.0.1:{server.port}/token"
-        (tmp_path / "account.json").write_text(json.dumps(account))
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
-        assert "found credentials that it does not accept" in message(lambda: open_storage("gs://bucket/x").size("a"))
-        assert server.asked == ["POST /token"]
-
-
-def test_a_wrong_key_of_azure(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = address("abfs")
-    right = os.environ["AZURE_STORAGE_CONNECTION_STRING"]
-    for key in ("aHVzaGh1c2hodXNo", "not base64"):
-        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", right.replace(AZURE_KEY, key))
-        told = message(lambda: open_storage(place).create("a/b", b"x"))
-        # Azurite says AuthorizationFailure where Azure says AuthenticationFailed
-        assert "Check the key in the environment" in told or "AZURE_STORAGE_CONNECTION_STRING" in told
-        assert key not in told
-    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"AccountKey={SECRET}")
-    assert "AZURE_STORAGE_CONNECTION_STRING" in message(lambda: open_storage(place).size("a"))
-
-
-def test_an_ssh_key_that_the_host_does_not_know(
-    address: Address, server: Callable[[str], Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = address("sftp")
-    ssh = tmp_path / ".ssh"
-    ssh.mkdir()
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(ssh / "id_ed25519")], check=True)
-    (ssh / "known_hosts").write_text((Path(os.environ["HOME"]) / ".ssh/known_hosts").read_text())
-    monkeypatch.setenv("HOME", str(tmp_path))
-    told = message(lambda: open_storage(place).size("a"))
-    assert "credentials that it does not accept" in told
-    assert "ssh-add" in told
-
-
-@pytest.mark.parametrize("config", ["", "Host *\n  StrictHostKeyChecking no\n  UserKnownHostsFile none\n"])
-def test_a_host_key_is_never_taken_on_trust(
-    config: str, address: Address, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = address("sftp")
-    ssh = tmp_path / ".ssh"
-    ssh.mkdir()
-    (ssh / "config").write_text(config)
-    (ssh / "id_ed25519").write_bytes((Path(os.environ["HOME"]) / ".ssh/id_ed25519").read_bytes())
-    (ssh / "id_ed25519").chmod(0o600)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    told = message(lambda: open_storage(place).size("a"))
-    assert "host key that is not known" in told
-    assert "fingerprint" in told
-    assert not (ssh / "known_hosts").exists()
-
-
 @pytest.mark.parametrize("kind", ["local", "sftp"])
 def test_no_permission(kind: str, address: Address) -> None:
     """Nobody makes a folder there, not even root."""
@@ -252,7 +164,8 @@ def test_a_full_disk(kind: str, address: Address, small_disk: Path) -> None:
     assert "store gc" in told
     assert [entry.path for entry in storage.entries("a")] == ["a/old"]
     assert list(storage.entries("incoming")) == []
-    storage.upload("a/b", [bytes(1 << 20)], 1 << 20)  # there is room for this
+    storage.upload("a/b", [bytes(4096)] * 1000, 4096 * 1000)  # there is room for this, and for nothing after it
+    assert "found no space left" in message(lambda: storage.create("a/c", bytes(1 << 17)))
 
 
 def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
@@ -269,6 +182,31 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     assert done.stdout.endswith("[] []\n")
 
 
+def test_a_link_that_fails_is_no_loser(new_store: Callable[[str], Storage], monkeypatch: pytest.MonkeyPatch) -> None:
+    """SFTP tells a taken name and any other failure in the same way."""
+    import asyncssh
+
+    async def fail(*_: object) -> None:
+        raise asyncssh.SFTPFailure(SECRET)
+
+    storage = new_store("sftp")
+    monkeypatch.setattr(asyncssh.SFTPClient, "link", fail)
+    assert "found a failure (SFTPFailure" in message(lambda: storage.create("a/b", b"x"))
+
+
+def test_a_server_without_hard_links(new_store: Callable[[str], Storage], monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the rename of SFTP 3 refuses to replace."""
+    import asyncssh
+
+    async def unknown(*_: object) -> None:
+        raise asyncssh.SFTPOpUnsupported(SECRET)
+
+    storage = new_store("sftp")
+    monkeypatch.setattr(asyncssh.SFTPClient, "link", unknown)
+    monkeypatch.setattr(asyncssh.SFTPClient, "posix_rename", unknown)
+    assert probe(storage, writers=4, rounds=1).safe
+
+
 def test_a_lost_connection_is_made_again(new_store: Callable[[str], Storage]) -> None:
     storage = new_store("sftp")
     storage.upload("a/b", [b"x"], 1)
@@ -279,6 +217,7 @@ def test_a_lost_connection_is_made_again(new_store: Callable[[str], Storage]) ->
 
 _USE_AND_LEAVE = """
 import os, sys
+from xlt_augment.store.probe import probe
 from xlt_augment.store.storage import open_storage
 storage = open_storage(sys.argv[1])
 storage.upload("a/b", [b"x" * 1000], 1000)
