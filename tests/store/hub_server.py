@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import huggingface_hub
+import pytest
+
+DEPRECATED = "ignore:Use 'content=:DeprecationWarning"  # how huggingface_hub sends large files
 TOKEN = "hf_geheimGEHEIMgeheim"
 _LARGE = (".arrow", ".parquet")
 Tree = dict[str, bytes]
@@ -50,6 +54,7 @@ class Hub:
     refuse: dict[str, int] = field(default_factory=dict)
     before: Callable[[str], object] = lambda request: None
     log: list[str] = field(default_factory=list)
+    created: list[dict[str, Any]] = field(default_factory=list)  # what creations asked for
 
     def make(self, name: str, *, private: bool = False, **files: bytes) -> Repository:
         """A repository with a first commit, as the Hub makes them."""
@@ -116,6 +121,7 @@ Answer = tuple[int, Any]
 
 def _create(hub: Hub, body: bytes) -> Answer:
     asked = json.loads(body)
+    hub.created.append(asked)
     name = f"{asked.get('organization') or 'ann'}/{asked['name']}"
     there = name in hub.repositories
     if not there:
@@ -204,6 +210,20 @@ _ROUTES: list[tuple[str, Callable[..., Answer]]] = [
     (rf"POST /api/datasets/{_NAME}/commit/(.+)", _commit),
     (rf"GET /api/datasets/{_NAME}/tree/([^/]+)", _tree),
 ]
+
+
+@contextmanager
+def standing_in(patch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A stand-in that this process takes for the Hub, with a token; transfers go by plain HTTP.
+
+    Tests need `pytest.mark.filterwarnings(DEPRECATED)`.
+    """
+    patch.setenv("HF_TOKEN", TOKEN)
+    patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    patch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+    with serving() as found:
+        patch.setattr(huggingface_hub.constants, "ENDPOINT", found.url)
+        yield found
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import huggingface_hub
 import pytest
 
 from tests.command import run_here
-from tests.store.hub_server import TOKEN, Hub, download, serving
+from tests.store.hub_server import DEPRECATED, TOKEN, Hub, download, serving, standing_in
 from xlt_augment import Substitute, SynonymSet, build, verify
 from xlt_augment.canonical import pretty_json, sha256_json
 from xlt_augment.errors import DatasetError, StoreError
@@ -23,17 +23,12 @@ from xlt_augment.store.hub import Exported, export_to_hub
 
 WORDS = SynonymSet.from_mapping({"good": ["fine", "nice"], "movie": ["film"]})
 REPO = "nli-team/pawsx-m2"
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # how huggingface_hub sends large files
+pytestmark = pytest.mark.filterwarnings(DEPRECATED)
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A stand-in that this process takes for the Hub, with a token; transfers go by plain HTTP."""
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
-    with serving() as found:
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", found.url)
+    with standing_in(monkeypatch) as found:
         yield found
 
 
@@ -107,6 +102,7 @@ def test_the_card_says_what_it_is(data: Path, hub: Hub, tmp_path: Path) -> None:
         {"manifest_sha256": ""},
     ):
         assert "- reference" not in card(**changes), changes
+    assert "- reference" in card()
     beside.write_bytes(beside.read_bytes().replace(b'"sha256": "', b'"sha256": "0'))
     text = hub.repositories[REPO].commits[send(place, hub).revision]["README.md"].decode()
     assert "- reference" not in text
@@ -159,7 +155,9 @@ def test_a_branch_is_made_and_main_stays(data: Path, hub: Hub) -> None:
 def test_private_is_private(data: Path, hub: Hub) -> None:
     send(data, hub, private=True)
     assert hub.repositories[REPO].private
-    assert send(data, hub).existed  # and stays so
+    assert send(data, hub, private=False).existed  # and stays so
+    assert hub.created[0] | {"visibility": "private"} == hub.created[0]
+    assert hub.created[1].keys() == {"name", "organization", "type"}  # what the owner has chosen for new ones
     assert hub.repositories[REPO].private
     hub.repositories[REPO].private = False
     before = dict(hub.repositories[REPO].branches)

@@ -56,11 +56,12 @@ def test_every_reader_sees_the_same_rows(data: Path, out: Path, tmp_path: Path) 
     rows = datasets.load_from_disk(str(data))
     files = sorted(map(str, out.glob("*.parquet")))
     assert len(files) > 2
-    back = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
-    assert back.features == rows.features
-    assert back.features["label"].names == ["no", "yes"]
     expected = rows.to_list()
-    assert back.to_list() == expected
+    for source in ({"path": "parquet", "data_files": files}, {"path": str(out)}):  # the latter by the card's head
+        back = datasets.load_dataset(**source, split="train", cache_dir=str(tmp_path / "cache"))
+        assert back.features == rows.features
+        assert back.features["label"].names == ["no", "yes"]
+        assert back.to_list() == expected
     pattern = f"{out}/data-*.parquet"
     assert polars.read_parquet(pattern).to_dicts() == expected
     found = duckdb.sql(f"SELECT * FROM '{pattern}' ORDER BY source_id, variant")
@@ -134,8 +135,9 @@ EVERY: dict[str, Any] = {
 
 def test_carried_columns_of_every_type_keep_the_hash(tmp_path: Path) -> None:
     texts = pa.array(["A good movie", "Nothing here", "naïve"])
-    pq.write_table(pa.table({"text": texts, "label": pa.array([0, 1, 0]), **EVERY}), tmp_path / "in.parquet")
-    data = build(tmp_path / "in.parquet", Substitute(WORDS, p=0.5), m=2, out=tmp_path / "data").path
+    source = datasets.Dataset(pa.table({"text": texts, "label": pa.array([0, 1, 0]), **EVERY}))
+    source.save_to_disk(str(tmp_path / "in"))  # in Arrow, as Parquet keeps no seconds
+    data = build(tmp_path / "in", Substitute(WORDS, p=0.5), m=2, out=tmp_path / "data").path
     done = write_parquet(data, tmp_path / "out")
     assert verify_parquet(tmp_path / "out").logical_hash == done.logical_hash == Manifest.read(data).logical_hash
     (path,) = (tmp_path / "out").glob("*.parquet")
@@ -338,7 +340,11 @@ def test_no_space_left_leaves_nothing(data: Path, tmp_path: Path, monkeypatch: p
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         flush(self)
 
+    def close(self: Any) -> None:
+        raise pa.ArrowInvalid("nor can the foot be written")
+
     monkeypatch.setattr(parquet._Files, "_flush", full)
+    monkeypatch.setattr(pq.ParquetWriter, "close", close)
     with pytest.raises(
         OutputError, match="found no space left; expected room for the dataset. Make room or choose another --parq"
     ):
