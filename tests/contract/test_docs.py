@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -23,11 +24,13 @@ from tests.results.made import judged, made_run
 from tests.small_models import save_small_bert
 from tests.small_wordnet import write_wordnet
 from tests.statistics.simulated import judged as judged_sides
+from tests.store.hub_server import DEPRECATED, standing_in
+from tests.store.made import finished_run
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 SAMPLES = PROJECT / "data" / "samples" / "paraphrase"
 LANGUAGES = ("de", "en", "es", "fr", "ja", "ko", "zh")
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(DEPRECATED)]
 
 
 def blocks(page: Path, kind: str) -> list[str]:
@@ -55,8 +58,18 @@ def brief(command: list[str]) -> list[str]:
     return [*command, *(["--max_steps", "4"] * whole)]
 
 
+def at_hand(command: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """A folder for the stores that the pages speak of, and what `$(xlt-augment ...)` prints."""
+    words = []
+    for word in command:
+        if inner := re.fullmatch(r"\$\((.*)\)", word):
+            word = run_here(capsys, *at_hand(shlex.split(inner[1]), capsys)[1:]).out.strip()
+        words.append(str(Path("store").absolute()) if re.match(r"(s3|gs|abfs|sftp)://|/mnt/", word) else word)
+    return words
+
+
 @pytest.fixture
-def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working folder with the files that the pages speak of."""
     pairs = [line.split("\t") for line in (SAMPLES / "train-en.tsv").read_text(encoding="utf-8").splitlines()][:60]
     shutil.copy(SAMPLES / "train-en.tsv", "train.tsv")
@@ -64,6 +77,8 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lay_out_synonyms()
     lay_out_seeds()
     monkeypatch.setattr(nltk.data, "path", [str(clean_folder / "nltk_data")])
+    monkeypatch.setenv("XLT_STORE", str(clean_folder / "store"))
+    monkeypatch.setenv("XLT_CACHE", str(clean_folder / "cache"))
     Path("polarity.tsv").write_text("".join(f"{a}\t{label}\n" for a, _, label in pairs))
     Path("named.tsv").write_text("id\tquestion\tkind\n" + "".join(f"{k}\t{p[0]}\t{p[2]}\n" for k, p in enumerate(pairs)))
     for name in ("neighbors.json", "published.json"):
@@ -80,7 +95,18 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table = datasets.Dataset.from_dict(rows | {"label": [int(p[2]) for p in pairs]})
     table.cast_column("label", features["label"]).to_parquet(hub / "train.parquet")
     (hub / "README.md").write_text("---\nconfigs:\n- config_name: mrpc\n  data_files: train.parquet\n---\n")
-    return clean_folder
+    with standing_in(monkeypatch):
+        yield clean_folder
+
+
+def lay_out_store(capsys: pytest.CaptureFixture[str]) -> None:
+    """A store with three versions of a dataset and a synonym set; of both, what was published lies here too."""
+    done = [run_here(capsys, "store", "init"), run_here(capsys, "synonyms", "import", "published.json", "share.arrow")]
+    for m in (1, 2, 3):
+        done.append(run_here(capsys, "build", "train.tsv", "--m", m, "--out", f"share-{m}"))
+        done.append(run_here(capsys, "store", "publish", f"share-{m}", "nli-team/pawsx"))
+    done.append(run_here(capsys, "store", "publish", "share.arrow", "nli-team/words"))
+    assert {outcome.code for outcome in done} == {0}
 
 
 def lay_out_seeds() -> None:
@@ -149,8 +175,14 @@ def lay_out_training(pairs: list[list[str]]) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_the_pages_show_runs(page: Path, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for command in shown_commands(page):
-        done = run_here(capsys, *brief(with_small_digest(command))[1:], program=command[0])
+    commands = shown_commands(page)
+    if page.name == "store.md":
+        lay_out_store(capsys)
+        for made, name in (("share-3", "train-10"), ("share.arrow", "published.arrow")):
+            Path(made).rename(name)
+        finished_run(Path("rs-da"), "d" * 64)
+    for command in commands:
+        done = run_here(capsys, *at_hand(brief(with_small_digest(command)), capsys)[1:], program=command[0])
         assert done.code == 0, f"{' '.join(command)}: {done.err}"
     for code in blocks(page, "python"):
         exec(compile(code, page.name, "exec"), {"__name__": "__main__"})
@@ -164,6 +196,8 @@ def test_the_examples_of_the_help_texts_run(desk: Path, capsys: pytest.CaptureFi
     order = sorted(lines, key=lambda line: next((k for k, word in enumerate(needed) if word in line), len(needed)))
     for name, method in (("train-10", "synonym"), ("train-swap", "swap")):
         assert run_here(capsys, "build", "train.tsv", "--m", "3", "--method", method, "--out", name).code == 0
+    lay_out_store(capsys)
+    Path("share.arrow").rename("words.arrow")
     for line in order:
         words = shlex.split(re.sub(r" {4,}.*", "", line))
         words = [next(desk.glob("train-synonym-m10-*")).name if word.endswith("-1a2b3c4d") else word for word in words]

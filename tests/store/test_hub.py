@@ -262,13 +262,9 @@ def test_a_rendering_that_is_there_is_taken(data: Path, hub: Hub, tmp_path: Path
 
 
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """`xlt-augment store export` in this process."""
-    from xlt_augment.cli.main import cli
-    from xlt_augment.cli.store_export import export
-
-    monkeypatch.setitem(cli.commands, "export", export)
-    return lambda *words: run_here(capsys, "export", *words)
+    return lambda *words: run_here(capsys, "store", "export", *words)
 
 
 def test_the_command(data: Path, hub: Hub, tmp_path: Path, command: Callable[..., Any]) -> None:

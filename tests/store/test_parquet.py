@@ -361,13 +361,9 @@ def test_what_was_written_wrongly_never_appears(data: Path, tmp_path: Path, monk
 
 
 def test_the_command_and_verify(data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from xlt_augment.cli.main import cli
-    from xlt_augment.cli.store_export import export
-
-    monkeypatch.setitem(cli.commands, "export", export)
     monkeypatch.delenv("XLT_STORE", raising=False)
     out = data.with_name("rendered")
-    done = run_here(capsys, "export", data, "--parquet", out)
+    done = run_here(capsys, "store", "export", data, "--parquet", out)
     size = sum(path.stat().st_size for path in out.iterdir() if path.name != "xlt-parquet.json")
     said = f"parquet   {out} ({size:,} bytes, 1 Parquet file(s), 160 rows)\nhash      {Manifest.read(data).logical_hash}\n"
     assert (done.code, done.out) == (0, said)
@@ -375,4 +371,4 @@ def test_the_command_and_verify(data: Path, capsys: pytest.CaptureFixture[str], 
     assert (done.code, done.out.splitlines()[1]) == (0, f"hash      {Manifest.read(data).logical_hash}")
     facts = json.loads(run_here(capsys, "verify", out, "--json").out)
     assert (facts["rows"], facts["verified"], facts["files"]) == (160, True, 2)
-    assert run_here(capsys, "export", data.with_name("none"), "--parquet", out.with_name("x")).code == 1
+    assert run_here(capsys, "store", "export", data.with_name("none"), "--parquet", out.with_name("x")).code == 1

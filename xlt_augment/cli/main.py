@@ -11,6 +11,11 @@ import click
 
 from xlt_augment.cli.build import build
 from xlt_augment.cli.datasets import inspect, verify
+from xlt_augment.cli.store import store
+from xlt_augment.cli.store_care import gc, lineage
+from xlt_augment.cli.store_care import verify as verify_store
+from xlt_augment.cli.store_export import export
+from xlt_augment.cli.store_transfer import publish, pull
 from xlt_augment.cli.synonym_edits import diff, merge, subset, veto
 from xlt_augment.cli.synonyms import synonyms
 from xlt_augment.cli.synonyms_build import build_set
@@ -36,10 +41,12 @@ def cli() -> None:
     """
 
 
-for command in (build, inspect, verify, synonyms):
+for command in (build, inspect, verify, synonyms, store):
     cli.add_command(command)
 for command in (build_set, fetch_vectors, subset, merge, diff, veto):
     synonyms.add_command(command)
+for command in (publish, pull, verify_store, lineage, gc, export):
+    store.add_command(command)
 
 
 def main() -> None:

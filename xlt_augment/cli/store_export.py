@@ -58,13 +58,13 @@ def export(
 def _folder(source: str, store: str | None) -> Path:
     """The dataset folder that SOURCE is, or that a store's dataset of that name is pulled to."""
     known = store or os.environ.get("XLT_STORE")
-    if store is None and (known is None or Path(source).exists() or not _NAME.fullmatch(source)):
+    if not known or (store is None and (Path(source).exists() or not _NAME.fullmatch(source))):
         return Path(source)
-    from xlt_augment.store.names import parse_name  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    from xlt_augment.store.pull import pull  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    from xlt_augment.store.repository import Store  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from xlt_augment.store.names import parse_name
+    from xlt_augment.store.pull import pull
+    from xlt_augment.store.repository import Store
 
-    return Path(pull(Store.open(known), parse_name(source)).path)
+    return pull(Store.open(known), parse_name(source)).path
 
 
 def _rendered(folder: Path, out: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from xlt_train.runs.record import software_versions
 from xlt_train.statistics.alarms import Alarm, alarms
 from xlt_train.statistics.compare import Comparison, compare
 
-REPORT_FORMAT = "xlt-report/1"
+REPORT_FORMAT = "xlt-report/2"
 PUBLISHED = "published"
 Part = tuple[Section, list[Drawing]]
 
@@ -184,6 +184,14 @@ def _about_published(material: Material) -> Note:
     return Note(f"No paper at hand has numbers for just these languages: {', '.join(material.languages)}.")
 
 
+def _runs(materials: Sequence[Material]) -> list[dict[str, str]]:
+    """What the numbers are of: each run by its folder's name and its identity, once."""
+    judgements = [run for material in materials for system in material.systems for run in system.runs]
+    return [
+        {"name": name, "identity": key} for key, name in sorted({run.identity: run.home.name for run in judgements}.items())
+    ]
+
+
 def _record(materials: Sequence[Material], page: Page) -> dict[str, Any]:
     """`report.json`: what the page was made of, and every test."""
     return {
@@ -204,6 +212,7 @@ def _record(materials: Sequence[Material], page: Page) -> dict[str, Any]:
             }
             for material in materials
         ],
+        "runs": _runs(materials),
         "tables": [table.name for table in tables(page)],
         "figures": [picture.name for picture in pictures(page)],
         "versions": software_versions(),
