@@ -22,8 +22,9 @@ GOOD = {
     f"{'a' * 64}/{'b' * 64}": Name("a" * 64, "b" * 64),
 }
 BAD = [  # of names
-    "", "pawsx", "a/b/c", "A/b", "a/B", "a/b@3", "a/b@v0", "a/b@v01", "a/b@v1.0", "a/b@v1\n", "a/b ", "../b", "a/..", "a/b@latest",
-    "a//b", "a/-b", "a/b-", "a/b--c", "a/b_c", "a/b.c", "1/b", "a/1", "ä/b", "a/b@v²", f"{'a' * 65}/b", "a/b@v9999999999", "a\\b",
+    "", "pawsx", "a/b/c", "A/b", "a/B", "a/b@3", "a/b@v0", "a/b@v01", "a/b@v1.0", "a/b@v1\n", "a/b ", "../b", "a/..",
+    "a/b@latest", "a//b", "a/-b", "a/b-", "a/b--c", "a/b_c", "a/b.c", "1/b", "a/1", "ä/b", "a/b@v²", f"{'a' * 65}/b",
+    "a/b@v9999999999", "a\\b",
 ]  # fmt: skip
 
 
@@ -62,8 +63,8 @@ def test_a_manifest_comes_back_as_it_was() -> None:
 
 
 HOSTILE_PATHS = [
-    "../x", "/etc/passwd", "a/../../x", "..", ".", ".hidden", "a/.b", "a\\b", "a\0b", "C:x", "a//b", "a/", "", "a/b/c/d/e", "ä", "a b",
-    "a\n", "~/x", "%2e%2e/x", "x" * 300, None, 3,
+    "../x", "/etc/passwd", "a/../../x", "..", ".", ".hidden", "a/.b", "a\\b", "a\0b", "C:x", "a//b", "a/", "", "a/b/c/d/e", "ä",
+    "a b", "a\n", "~/x", "%2e%2e/x", "x" * 300, None, 3,
 ]  # fmt: skip
 
 

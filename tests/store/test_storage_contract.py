@@ -9,8 +9,9 @@ import pytest
 
 from tests.store.conftest import KINDS
 from xlt_augment.errors import StoreError
-from xlt_augment.store.storage import Entry, Missing, Storage, open_storage
-from xlt_augment.store.storage.base import PIECE_BYTES
+from xlt_augment.store.storage import Entry, Missing, Storage, open_storage, remote
+from xlt_augment.store.storage.base import PIECE_BYTES, regrouped
+from xlt_augment.store.storage.s3 import S3Storage
 
 MIB = 1 << 20
 BIG = os.urandom(2 * PIECE_BYTES + MIB + 1)  # three parts, the last one odd
@@ -192,3 +193,67 @@ def test_the_address_leads_back(kind: str, address: Callable[[str], str]) -> Non
     assert storage.url == place
     put(storage, "a/b", b"x")
     assert open_storage(storage.url + "/").read("a/b") == b"x"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_begin_at_once(kind: str, address: Callable[[str], str]) -> None:
+    """Each with a storage of its own, where no folder is there yet."""
+    place = address(kind)
+
+    def work(number: int) -> None:
+        put(open_storage(place), f"objects/{number % 3}/{number}", b"x")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert len(paths(open_storage(place), "objects")) == 6
+
+
+def test_a_long_listing_of_s3_comes_in_pages(new_store: Callable[[str], Storage], monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = new_store("s3")
+    names = [f"a/{number}" for number in range(5)]
+    for name in names:
+        put(storage, name, b"x")
+    asked = S3Storage._s3
+    monkeypatch.setattr(S3Storage, "_s3", lambda self, method, **more: asked(self, method, **more, MaxKeys=2))
+    assert paths(storage, "a") == names
+
+
+def test_blocks_of_an_upload_are_few_enough_for_s3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 GB in parts: 10,000 at most, each of at most 64 MiB, which is all that memory has to hold."""
+    parts: list[tuple[int, int, int]] = []
+    storage = S3Storage("s3://bucket", "bucket", "")
+    monkeypatch.setattr(S3Storage, "_begin", lambda *_: None)
+    monkeypatch.setattr(S3Storage, "_complete", lambda *_: None)
+    monkeypatch.setattr(
+        S3Storage, "_part", lambda _, upload, number, start, content: parts.append((number, start, len(content)))
+    )
+    size = 500 * 10**9
+    monkeypatch.setattr(remote, "regrouped", lambda pieces, block: (Sized(block) for _ in range(-(-size // block))))
+    storage.upload("a/b", [], size)
+    assert len(parts) <= 10_000
+    assert max(length for _, _, length in parts) <= 64 * MIB
+    assert [start for _, start, _ in parts] == [number * parts[0][2] for number in range(len(parts))]
+
+
+class Sized(bytes):
+    """Nothing that is as long as it is told."""
+
+    def __new__(cls, length: int) -> "Sized":
+        made = super().__new__(cls)
+        made.length = length
+        return made
+
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+
+@pytest.mark.parametrize("block", [1, 3, 7, 100])
+def test_regrouping_keeps_the_bytes(block: int) -> None:
+    pieces = [b"", b"a", b"bcdefg", b"", b"hijklmnopqrstuvw", b"x"]
+    blocks = list(regrouped(pieces, block))
+    assert b"".join(blocks) == b"".join(pieces)
+    assert all(len(part) == block for part in blocks[:-1])
+    assert 0 < len(blocks[-1]) <= block
+    assert list(regrouped([], block)) == list(regrouped([b""], block)) == []

@@ -40,7 +40,7 @@ class AzureStorage(ObjectStorage):
         container="container",
         credentials="Check AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and _KEY, or az login",
         network="Check the network and the account's name; XLT_STORE_TIMEOUT gives more seconds",
-        denied="Ask the owner of the container for the role Storage Blob Data Contributor",
+        denied="Check the key in the environment, or ask the owner of the container for the role Storage Blob Data Contributor",
     )
 
     def __init__(self, url: str, container: str, prefix: str, account: str | None) -> None:

@@ -54,7 +54,9 @@ class GoogleStorage(ObjectStorage):
             logger.setLevel(logging.CRITICAL)  # it logs every failure with the server's text
         # an emulator wants no credentials, and must not be given any
         token = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default"
-        return GCSFileSystem("-", token=token, use_listings_cache=False, skip_instance_cache=True)
+        fs = GCSFileSystem(token=token, use_listings_cache=False, skip_instance_cache=True)
+        fs.credentials.maybe_refresh()  # here, because in a request gcsfs would try bad ones for half a minute
+        return fs
 
     def _kind(self, error: Exception) -> Kind | None:
         names = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
@@ -63,7 +65,7 @@ class GoogleStorage(ObjectStorage):
             return _STATUS.get(status, Kind.OTHER)
         if isinstance(error, FileNotFoundError):
             return Kind.MISSING
-        if "GoogleAuthError" in names:
+        if names & {"GoogleAuthError", "NonRetryableError"}:
             return Kind.CREDENTIALS if "TransportError" not in names else Kind.UNREACHABLE
         if names & {"ClientError", "RequestException", "FSTimeoutError"}:
             return Kind.UNREACHABLE

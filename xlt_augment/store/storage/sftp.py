@@ -206,7 +206,7 @@ class SftpStorage:
         full = self._full(path)
         folder = full.rpartition("/")[0]
         if folder and folder not in self._made:
-            await sftp.makedirs(folder, exist_ok=True)
+            await _make_folder(sftp, folder)
             self._made.add(folder)
         return full
 
@@ -231,6 +231,28 @@ class SftpStorage:
         if again and lost:
             return self._run(doing, operation, again=False)
         raise told
+
+
+async def _make_folder(sftp: "SFTPClient", folder: str) -> None:
+    """Make a folder and those above it, where they are not there yet; others may do the same meanwhile."""
+    from asyncssh import SFTPError, SFTPNoSuchFile
+
+    above = folder.rpartition("/")[0]
+    try:
+        await sftp.mkdir(folder)
+        return
+    except SFTPNoSuchFile:
+        if above and not await sftp.isdir(above):
+            await _make_folder(sftp, above)
+    except SFTPError:
+        if await sftp.isdir(folder):
+            return
+        raise
+    try:
+        await sftp.mkdir(folder)
+    except SFTPError:
+        if not await sftp.isdir(folder):
+            raise
 
 
 def _modified(attributes: "SFTPAttrs") -> float:
