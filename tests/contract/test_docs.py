@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -23,12 +24,13 @@ from tests.results.made import judged, made_run
 from tests.small_models import save_small_bert
 from tests.small_wordnet import write_wordnet
 from tests.statistics.simulated import judged as judged_sides
+from tests.store.hub_server import DEPRECATED, standing_in
 from tests.store.made import finished_run
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 SAMPLES = PROJECT / "data" / "samples" / "paraphrase"
 LANGUAGES = ("de", "en", "es", "fr", "ja", "ko", "zh")
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(DEPRECATED)]
 
 
 def blocks(page: Path, kind: str) -> list[str]:
@@ -67,7 +69,7 @@ def at_hand(command: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]
 
 
 @pytest.fixture
-def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working folder with the files that the pages speak of."""
     pairs = [line.split("\t") for line in (SAMPLES / "train-en.tsv").read_text(encoding="utf-8").splitlines()][:60]
     shutil.copy(SAMPLES / "train-en.tsv", "train.tsv")
@@ -93,7 +95,8 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table = datasets.Dataset.from_dict(rows | {"label": [int(p[2]) for p in pairs]})
     table.cast_column("label", features["label"]).to_parquet(hub / "train.parquet")
     (hub / "README.md").write_text("---\nconfigs:\n- config_name: mrpc\n  data_files: train.parquet\n---\n")
-    return clean_folder
+    with standing_in(monkeypatch):
+        yield clean_folder
 
 
 def lay_out_store(capsys: pytest.CaptureFixture[str]) -> None:
