@@ -19,7 +19,7 @@ import zlib
 from pathlib import Path
 
 # What libraries do not read when they are imported: most of it changes all the time, and differs in the processes of torchrun.
-UNREAD = ("PYTEST_", "XLT_", "PWD=", "OLDPWD=", "SHLVL=", "_=", "PYTHON_EXEC=")
+UNREAD = ("PYTEST_", "XLT_", "PWD=", "OLDPWD=", "SHLVL=", "_=", "PYTHON_EXEC=", "TOKENIZERS_PARALLELISM=")
 UNREAD += ("RANK=", "LOCAL_", "GROUP_", "ROLE_", "WORLD_SIZE=", "MASTER_", "TORCHELASTIC_", "TORCH_NCCL_")
 
 
