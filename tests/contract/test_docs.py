@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import nltk
 import numpy as np
 import pytest
 
-from tests.command import run_here
+from tests.command import forked_python, run_here
 from tests.conftest import PROJECT
 from tests.contract.command_docs import all_commands, render
 from tests.counterfit.toy import GROUPS, RUSSIAN, RUSSIAN_ANTONYMS, write_toy
@@ -79,6 +80,7 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(nltk.data, "path", [str(clean_folder / "nltk_data")])
     monkeypatch.setenv("XLT_STORE", str(clean_folder / "store"))
     monkeypatch.setenv("XLT_CACHE", str(clean_folder / "cache"))
+    monkeypatch.setattr(sys, "executable", forked_python())  # in which sweeps run their commands
     Path("polarity.tsv").write_text("".join(f"{a}\t{label}\n" for a, _, label in pairs))
     Path("named.tsv").write_text("id\tquestion\tkind\n" + "".join(f"{k}\t{p[0]}\t{p[2]}\n" for k, p in enumerate(pairs)))
     for name in ("neighbors.json", "published.json"):
