@@ -1,6 +1,8 @@
 """Option types that several commands share."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -62,6 +64,34 @@ class Spaced(Names):
 def joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...] | None:
     """The names of an option that may be repeated, None where it was not given."""
     return tuple(name for names in value for name in names) or None
+
+
+def engine_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--engine and what belongs to it."""
+    for option in (
+        click.option(
+            "--blocks",
+            type=click.IntRange(1),
+            metavar="N",
+            help="With ray: how many parts the work is cut into. The result does not depend on it.  [default: one a block of "
+            "65,536 rows, at most 4,096]",
+        ),
+        click.option(
+            "--ray-address",
+            metavar="HOST:PORT",
+            help="A running Ray cluster that this machine is part of.  "
+            "[default: RAY_ADDRESS, else one of this machine's cores]",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help="Who does the work: threads here, or a Ray cluster (docs/scale.md). The bytes are the same.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 class Help(click.Command):
