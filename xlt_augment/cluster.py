@@ -181,7 +181,7 @@ def _given_up(number: int, attempts: int) -> ClusterError:
         f"doing part {number} on {here()}",
         found=f"{attempts} workers lost at it",
         expected="workers that live",
-        remedy="Look into Ray's logs; where memory ran out, give the work more parts (--blocks) or run fewer at once (--num-proc)",
+        remedy="Look into Ray's logs; where memory ran out, cut the work into more parts with --blocks",
     )
 
 

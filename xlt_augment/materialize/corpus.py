@@ -115,7 +115,7 @@ class Corpus:
 def source_hasher(fields: Sequence[pa.Field], *, labelled: bool) -> ContentHasher:
     """Hasher of a source's values; with `labelled` the column `label` counts as its class name."""
     kinds = [(f.name, "class_label" if labelled and f.name == "label" else type_name(f.type)) for f in fields]
-    return ContentHasher(kinds, new=new_sha256)
+    return ContentHasher(kinds, BLOCK_ROWS, new_sha256)
 
 
 def source_sha256(hasher: ContentHasher, label_names: Sequence[str] | None) -> str:
