@@ -99,6 +99,14 @@ def check_package() -> None:
         )
 
 
+def refuse_ray_options(**options: object) -> None:
+    """Raises UsageError where an option is given that has a meaning with --engine ray alone."""
+    for name, value in options.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"reading {option}", found="the engine local", expected="--engine ray", remedy="Leave it out")
+
+
 def here() -> str:
     """The name of this machine, for messages."""
     return platform.node() or "an unnamed node"

@@ -100,7 +100,7 @@ xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
     type=click.IntRange(1),
     help="Worker threads, at most the cores; the result does not depend on it.  [default: all cores; a Ray worker 1]",
 )
-@engine_options
+@engine_options("one for each 65,536 rows, at most 4,096")
 @click.option(
     "--max-shard-size",
     type=Size(),

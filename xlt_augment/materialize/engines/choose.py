@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from xlt_augment.cluster import connected, refuse_ray_options
 from xlt_augment.errors import UsageError
 from xlt_augment.materialize.engines import Engine
 from xlt_augment.materialize.engines.local import LocalEngine
+from xlt_augment.materialize.engines.ray import RayEngine
 from xlt_augment.materialize.plan import thread_count
 
 ENGINES = ("local", "ray")
@@ -29,16 +31,6 @@ def open_engine(
         refuse_ray_options(ray_address=ray_address, blocks=blocks)
         yield LocalEngine(thread_count(num_proc))
         return
-    from xlt_augment.cluster import connected
-    from xlt_augment.materialize.engines.ray import RayEngine
 
     with connected(ray_address) as cluster:
         yield RayEngine(cluster, blocks, num_proc or 1)
-
-
-def refuse_ray_options(**options: object) -> None:
-    """Raises UsageError where an option is given that has a meaning with --engine ray alone."""
-    for name, value in options.items():
-        if value is not None:
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"reading {option}", found="the engine local", expected="--engine ray", remedy="Leave it out")
