@@ -12,7 +12,13 @@ from click.core import ParameterSource
 
 from xlt_augment.cli.options import Help, engine_options
 from xlt_augment.cli.synonyms import check_target
-from xlt_augment.cli.synonyms_build_options import constraint_options, fit_options, neighbor_options, path, vector_options
+from xlt_augment.cli.synonyms_build_options import (
+    a_path,
+    constraint_options,
+    fit_options,
+    neighbor_options,
+    vector_options,
+)
 from xlt_augment.errors import UsageError, VectorError
 
 if TYPE_CHECKING:
@@ -36,9 +42,9 @@ xlt-augment synonyms build --vectors russian.txt --language ru --synonym-pairs r
 @fit_options
 @neighbor_options
 @click.option("--language", default="en", show_default=True, help="Language of the vectors (ISO 639-1), recorded.")
-@path("--evaluate", multiple=True, help="Word similarities (SimLex-999, WordSim-353) to judge the vectors by. Repeatable.")
-@path("--save-vectors", help="Also write the counter-fitted vectors: .txt, .txt.gz or .bin.")
-@path("--out", help="Synonym set to write.  [default: here, named after vectors and hash]")
+@a_path("--evaluate", multiple=True, help="Word similarities (SimLex-999, WordSim-353) to judge the vectors by. Repeatable.")
+@a_path("--save-vectors", help="Also write the counter-fitted vectors: .txt, .txt.gz or .bin.")
+@a_path("--out", help="Synonym set to write.  [default: here, named after vectors and hash]")
 @click.option("--overwrite", is_flag=True, help="Replace files of these names.")
 @click.option("--num-proc", type=click.IntRange(1), help="Threads; the result does not depend on it.  [default: all cores]")
 @engine_options("one for each 2,048 words, at most 4,096")

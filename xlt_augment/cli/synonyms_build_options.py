@@ -8,7 +8,7 @@ import click
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def path(*names: str, **more: Any) -> Decorator:
+def a_path(*names: str, **more: Any) -> Decorator:
     """An option that is a path."""
     return click.option(*names, type=click.Path(), **more)
 
@@ -31,7 +31,7 @@ def _together(*decorators: Decorator) -> Decorator:
 
 
 vector_options = _together(
-    path("--vectors", required=True, help="Word vectors: GloVe text, word2vec text or binary; also .gz, .bz2, .zst, .zip."),
+    a_path("--vectors", required=True, help="Word vectors: GloVe text, word2vec text or binary; also .gz, .bz2, .zst, .zip."),
     click.option(
         "--format",
         type=click.Choice(["auto", "glove", "word2vec", "word2vec-bin"]),
@@ -40,7 +40,7 @@ vector_options = _together(
         help="Format of the vectors.",
     ),
     click.option("--member", metavar="NAME", help="Which file of a .zip with several."),
-    path("--vocabulary", help="Take only the words of this file, one a line."),
+    a_path("--vocabulary", help="Take only the words of this file, one a line."),
     click.option("--limit", type=click.IntRange(1), help="Read only the first rows."),
     click.option(
         "--lower",
@@ -49,10 +49,10 @@ vector_options = _together(
     ),
 )
 constraint_options = _together(
-    path("--synonym-pairs", multiple=True, help="File with two synonyms a line. Repeatable."),
-    path("--antonym-pairs", multiple=True, help="File with two antonyms a line. Repeatable."),
+    a_path("--synonym-pairs", multiple=True, help="File with two synonyms a line. Repeatable."),
+    a_path("--antonym-pairs", multiple=True, help="File with two antonyms a line. Repeatable."),
     click.option("--wordnet", is_flag=True, help="Take pairs, lemmas and parts of speech from WordNet (English)."),
-    path("--wordnet-dir", help="Folder of the WordNet database; implies --wordnet."),
+    a_path("--wordnet-dir", help="Folder of the WordNet database; implies --wordnet."),
     click.option(
         "--senses", type=click.IntRange(1), default=2, show_default=True, help="Most frequent senses of a word that give pairs."
     ),
@@ -81,9 +81,9 @@ neighbor_options = _together(
     ),
     _drop("numbers", True, "Digits, and the language's words for numbers, days and months."),
     _drop("function-words", True, "The language's function words."),
-    path("--function-word-list", help="A file of function words, for a language without a list of ours or in its place."),
+    a_path("--function-word-list", help="A file of function words, for a language without a list of ours or in its place."),
     _drop("foreign", True, "Words in another script, single letters, and what WordNet or --word-list does not know."),
-    path("--word-list", help="A file with all words of the language, for --drop-foreign."),
+    a_path("--word-list", help="A file with all words of the language, for --drop-foreign."),
     _drop("antonyms", True, "Pairs of antonyms, and of their inflected forms."),
     _drop("same-lemma", True, "Pairs of forms of one lemma."),
     click.option(

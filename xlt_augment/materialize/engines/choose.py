@@ -31,6 +31,5 @@ def open_engine(
         refuse_ray_options(ray_address=ray_address, blocks=blocks)
         yield LocalEngine(thread_count(num_proc))
         return
-
     with connected(ray_address) as cluster:
         yield RayEngine(cluster, blocks, num_proc or 1)
