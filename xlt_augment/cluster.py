@@ -5,9 +5,11 @@ import logging
 import os
 import pickle
 import platform
+import re
 import secrets
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -19,12 +21,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 S = TypeVar("S")
 MOST_ATTEMPTS = 5  # of one item; a worker may be lost by no fault of the item, but not so often
+_PATIENCE = 10  # seconds for a first connection
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _kept: dict[str, Any] = {}  # in a worker: what the items of the map under way share
 
 
 class _Failed(NamedTuple):
-    """An error of ours on its way home; Ray would wrap it into one of its own."""
+    """An error on its way home; Ray would wrap it into one of its own."""
 
     error: Exception
 
@@ -38,8 +41,8 @@ class Cluster:
     def map(self, work: Callable[[S, T], R], items: Sequence[T], *, shared: S, cpus: int = 1) -> Iterator[tuple[int, R]]:
         """`work(shared, item)` of every item in some worker, as (number, result) in the order in which they end.
 
-        An item whose worker is lost is done again elsewhere, so `work` must not mind. Its XltError, OSError and MemoryError are
-        raised here as they are. Raises ClusterError when an item's worker is lost over and over, or the cluster is.
+        An item whose worker is lost is done again elsewhere, so `work` must not mind. The first exception of `work` is raised
+        here as it is. Raises ClusterError when an item's worker is lost over and over, or the cluster is.
         """
         from ray import data
 
@@ -80,6 +83,7 @@ def connected(address: str | None = None) -> Iterator[Cluster]:
 
     ours = not ray.is_initialized()
     if ours:
+        _silence(ray)
         with _signals_kept():
             _connect(ray, address or os.environ.get("RAY_ADDRESS") or "local")
     cluster = Cluster(ray)
@@ -113,12 +117,16 @@ def here() -> str:
 
 
 def _connect(ray: Any, address: str) -> None:
+    import socket
+
     try:
+        if host := re.fullmatch(r"(?:\w+://)?(.+):(\d+)", address):  # Ray itself tries for minutes where nobody listens
+            socket.create_connection((host[1], int(host[2])), timeout=_PATIENCE).close()
         ray.init(
             address=address, logging_level=logging.CRITICAL, log_to_driver=False,
             **({"include_dashboard": False} if address == "local" else {}),
         )  # fmt: skip
-    except (OSError, RuntimeError, ValueError, TimeoutError) as error:  # ConnectionError is an OSError
+    except (OSError, RuntimeError, ValueError, OverflowError) as error:  # OSError: also what the socket says
         ray.shutdown()
         raise ClusterError(
             f"connecting to Ray at {address}",
@@ -126,6 +134,13 @@ def _connect(ray: Any, address: str) -> None:
             expected="a cluster that this node is part of, of the same Ray and Python",
             remedy="Check --ray-address and RAY_ADDRESS, or leave them out for a cluster of this machine alone",
         ) from error
+
+
+def _silence(ray: Any) -> None:
+    """What Ray says of lost workers goes to standard output, where the result belongs; for this there is no public switch."""
+    module = getattr(getattr(ray, "_private", None), "worker", None)
+    if hasattr(module, "_worker_logs_enabled"):
+        module._worker_logs_enabled = False
 
 
 @contextmanager
@@ -172,7 +187,9 @@ def _attempt(work: Callable[[Any, Any], Any], token: str, ref: Any, row: dict[st
             _kept.clear()
             _kept[token] = pickle.loads(ray.get(ref))  # noqa: S301 - from the process that we work for
         outcome = work(_kept[token], pickle.loads(row["item"]))  # noqa: S301 - the same
-    except (XltError, OSError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001 - raised again by `map`
+        if not isinstance(error, XltError | OSError):
+            error.add_note(f"On {here()}:\n{traceback.format_exc()}")
         outcome = _Failed(error)
     return {"number": row["number"], "outcome": pickle.dumps(outcome)}
 
@@ -193,11 +210,13 @@ def _given_up(number: int, attempts: int) -> ClusterError:
     )
 
 
-def _lost(error: Exception) -> ClusterError:
+def _lost(error: BaseException) -> ClusterError:
+    while inner := getattr(error, "cause", None) or error.__cause__:  # Ray's own classes around what happened
+        error = inner
     return ClusterError(
         "working on the Ray cluster",
-        found=_first_line(getattr(error, "cause", None) or error),
-        expected="a cluster that stays reachable, and workers that can load xlt",
+        found=_first_line(error),
+        expected="a cluster that stays reachable, and workers that can do their part",
         remedy="Look into Ray's logs, and install the same xlt on all nodes",
     )
 

@@ -93,13 +93,12 @@ KINDS: dict[str, Callable[[Path], str | Path]] = {
 
 
 @pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of a few rows, so that most rows are not at the start of one."""
     monkeypatch.setattr(lines, "_READ", 300)
     monkeypatch.setattr(delimited, "_CHARS", 500)
     monkeypatch.setattr(jsonl, "_ROWS", 3)
     monkeypatch.setattr(tables, "_ROWS", 7)
-    yield
 
 
 def rows_of(chunks: Iterator[Chunk]) -> list[tuple[dict[str, Any], str, Mark]]:

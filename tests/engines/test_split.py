@@ -124,14 +124,20 @@ def test_progress_counts_every_row(small_tsv: Callable[..., Path], monkeypatch: 
     assert sorted(seen) == [6, 9]
 
 
+def _edit(source: Path) -> None:
+    source.write_bytes(source.read_bytes().replace(b"movie number 4", b"MOVIE NUMBER 4"))
+
+
+def _hide(_: Path) -> None:
+    next(Path().glob(".xlt-*-work/token")).unlink(missing_ok=True)
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
-    "a source that another node lacks": (lambda source: source.unlink(), ClusterError, "no file .*shared storage"),
-    "a source that grew": (lambda source: source.write_text("x\n" * 99), SourceError, "bytes; expected .*as when it was checked"),
-    "a source that changed": (lambda source: source.write_bytes(source.read_bytes().replace(b"movie number 4", b"MOVIE NUMBER 4")),
-                              SourceError, "another content than the first time"),
-    "a target that another node lacks": (lambda _: [p.unlink() for p in Path().glob(".xlt-*-work/token")], ClusterError,
-                                         "no folder .* with the work of this build.*--out"),
-}  # fmt: skip
+    "a source that another node lacks": (Path.unlink, ClusterError, "no file .*shared storage"),
+    "a source that grew": (lambda path: path.write_text("x\n" * 99), SourceError, "bytes; expected .*as when it was checked"),
+    "a source that changed": (_edit, SourceError, "another content than the first time"),
+    "a target that another node lacks": (_hide, ClusterError, "no folder .* with the work of this build.*--out"),
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
