@@ -5,13 +5,14 @@ import logging
 import os
 import pickle
 import platform
+import queue
 import re
 import secrets
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,6 +23,7 @@ R = TypeVar("R")
 S = TypeVar("S")
 MOST_ATTEMPTS = 5  # of one item; a worker may be lost by no fault of the item, but not so often
 _PATIENCE = 10  # seconds for a first connection
+_LOOK_UP = 0.1  # seconds after which who waits looks for signals
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _kept: dict[str, Any] = {}  # in a worker: what the items of the map under way share
 
@@ -44,21 +46,19 @@ class Cluster:
         An item whose worker is lost is done again elsewhere, so `work` must not mind. The first exception of `work` is raised
         here as it is. Raises ClusterError when an item's worker is lost over and over, or the cluster is.
         """
-        from ray import data
-
         ref, token = self._ray.put(pickle.dumps(shared, protocol=5)), secrets.token_hex(8)
         rows = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
-        with _quiet_data(data):
-            try:
-                given = data.from_items(rows, override_num_blocks=len(rows))
-                outcomes = given.map(partial(_attempt, work, token, ref), num_cpus=cpus)
-                for row in outcomes.iter_rows():
-                    outcome = pickle.loads(row["outcome"])  # noqa: S301 - from our own workers
-                    if isinstance(outcome, _Failed):
-                        raise outcome.error
-                    yield row["number"], outcome
-            except self._ray.exceptions.RayError as error:
-                raise _lost(error) from error
+        outcomes = _aside(_outcomes(rows, partial(_attempt, work, token, ref), cpus))
+        try:
+            for row in outcomes:
+                outcome = pickle.loads(row["outcome"])  # noqa: S301 - from our own workers
+                if isinstance(outcome, _Failed):
+                    raise outcome.error
+                yield row["number"], outcome
+        except self._ray.exceptions.RayError as error:
+            raise _lost(error) from error
+        finally:
+            outcomes.close()
 
     def afterwards(self, work: Callable[[], object]) -> None:
         """Call `work` when the connection has ended and no worker runs any longer."""
@@ -85,7 +85,8 @@ def connected(address: str | None = None) -> Iterator[Cluster]:
     if ours:
         _silence(ray)
         with _signals_kept():
-            _connect(ray, address or os.environ.get("RAY_ADDRESS") or "local")
+            for _ in _aside(_connecting(ray, address or os.environ.get("RAY_ADDRESS") or "local")):
+                pass
     cluster = Cluster(ray)
     try:
         yield cluster
@@ -93,6 +94,45 @@ def connected(address: str | None = None) -> Iterator[Cluster]:
         if ours:
             ray.shutdown()
         cluster.close()
+
+
+def _outcomes(rows: list[dict[str, Any]], attempt: Callable[..., Any], cpus: int) -> Iterator[dict[str, Any]]:
+    from ray import data
+
+    with _quiet_data(data):
+        yield from data.from_items(rows, override_num_blocks=len(rows)).map(attempt, num_cpus=cpus).iter_rows()
+
+
+def _aside(values: Iterator[T]) -> Generator[T, None, None]:
+    """The values, brought by a thread of their own, while this one waits where an exception of a signal handler can go through.
+
+    Inside Ray's compiled code it may be lost, and the work would go on.
+    """
+    brought: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    stopped = threading.Event()
+
+    def bring() -> None:
+        try:
+            for value in values:
+                brought.put(("value", value))
+                if stopped.is_set():
+                    return
+            brought.put(("end", None))
+        except BaseException as error:  # noqa: BLE001 - raised again by the other thread
+            brought.put(("error", error))
+
+    threading.Thread(target=bring, name="xlt-cluster", daemon=True).start()
+    try:
+        while True:
+            with suppress(queue.Empty):
+                kind, value = brought.get(timeout=_LOOK_UP)
+                if kind == "end":
+                    return
+                if kind == "error":
+                    raise value
+                yield value
+    finally:
+        stopped.set()
 
 
 def check_package() -> None:
@@ -116,7 +156,8 @@ def here() -> str:
     return platform.node() or "an unnamed node"
 
 
-def _connect(ray: Any, address: str) -> None:
+def _connecting(ray: Any, address: str) -> Iterator[None]:
+    """Connect, then yield once."""
     import socket
 
     try:
@@ -134,11 +175,12 @@ def _connect(ray: Any, address: str) -> None:
             expected="a cluster that this node is part of, of the same Ray and Python",
             remedy="Check --ray-address and RAY_ADDRESS, or leave them out for a cluster of this machine alone",
         ) from error
+    yield
 
 
 def _silence(ray: Any) -> None:
     """What Ray says of lost workers goes to standard output, where the result belongs; for this there is no public switch."""
-    module = getattr(getattr(ray, "_private", None), "worker", None)
+    module: Any = getattr(getattr(ray, "_private", None), "worker", None)
     if hasattr(module, "_worker_logs_enabled"):
         module._worker_logs_enabled = False
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("ray")]
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `ray_session` found, in a process group of its own that is gone afterwards."""
     folder = tmp_path_factory.mktemp("ray")
     words = [sys.executable, "-m", "tests.engines.ray_session", str(folder)]
@@ -30,7 +29,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     assert child.returncode == 0, out.decode()[-2_000:] + err.decode()[-4_000:]
     found = json.loads((folder / "found.json").read_text())
     found["said"] = out.decode() + err.decode()
-    yield found
+    return found
 
 
 @pytest.mark.parametrize(("blocks", "files"), [("1 block", 1), ("2 blocks", 6), ("7 blocks", 7)])
