@@ -31,7 +31,7 @@ check: .venv/dev
 	$(BIN)/mypy
 
 bench: .venv/dev
-	for script in build tokens memory startup train train_tokens train_step evaluate calibration synonyms; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in build scale tokens memory startup train train_tokens train_step evaluate calibration synonyms; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # The long forms: every hypothesis property on many more examples.
 soak: .venv/dev

@@ -1,6 +1,6 @@
 """What a build on many machines takes, planned from rates measured here on one core.
 
-    python benchmarks/scale.py [--rows 10e9] [--m 10] [--nodes 64] [--cores 16] [--price 0.05] [--source pairs.tsv]
+    python benchmarks/scale.py [--rows 10e9] [--m 10] [--nodes 1 4 16] [--cores 16] [--price 0.05] [--source pairs.tsv]
 
 Three rates are measured: the first reading, which one process does; one run of hash blocks by a worker's own function; and,
 for the whole, both. The plan is arithmetic (docs/scale.md has the formulas). Prices and networks are assumptions: give yours.
@@ -76,13 +76,15 @@ def planned(rows: float, m: int, rates: Rates, assumed: Assumed) -> dict[str, An
     slots = min(workers, min(blocks, MOST_RUNS))
     work = max(computing * workers / slots, moving)
     return {
-        "source rows": int(rows), "rows": int(rows * (m + 1)), "source TB": round(source / 1e12, 2),
+        "nodes": assumed.nodes, "workers": workers, "source rows": int(rows),
+        "rows": int(rows * (m + 1)), "source TB": round(source / 1e12, 2),
         "written TB": round(written / 1e12, 2), "hash blocks": blocks, "files, at least": blocks,
-        "MB a file": round(rates.written_bytes * BLOCK_ROWS / 1e6), "workers": workers,
+        "MB a file": round(rates.written_bytes * BLOCK_ROWS / 1e6),
         "first reading, hours": round(first_pass / 3600, 2), "computing, hours": round(computing / 3600, 2),
         "moving bytes, hours": round(moving / 3600, 2), "in all, hours": round((first_pass + work) / 3600, 2),
-        "core-hours of work": round(rows / rates.worker_rows / 3600), "core-hours paid": round(workers * (first_pass + work) / 3600),
-        "cost": round(workers * (first_pass + work) / 3600 * assumed.price),
+        "core-hours of work": round(rows / rates.worker_rows / 3600, 1),
+        "core-hours paid": round(workers * (first_pass + work) / 3600),
+        "cost": round(workers * (first_pass + work) / 3600 * assumed.price, 2),
     }  # fmt: skip
 
 
@@ -90,14 +92,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rows", type=float, default=10e9, help="source rows to plan for [default: 10e9]")
     parser.add_argument("--m", type=int, default=10, help="variants of each [default: 10]")
-    parser.add_argument("--nodes", type=int, default=64)
+    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 4, 16], help="one column of the plan each")
     parser.add_argument("--cores", type=int, default=16, help="of a node")
     parser.add_argument("--node-mb-per-s", type=float, default=1_000, help="network of a node, assumed")
     parser.add_argument("--storage-mb-per-s", type=float, default=20_000, help="shared storage in all, assumed")
     parser.add_argument("--price", type=float, default=0.05, help="of a core for an hour, assumed, in your currency")
     parser.add_argument("--source", type=Path, help="pairs as TSV [default: the embedded sample]")
     options = parser.parse_args()
-    assumed = Assumed(options.nodes, options.cores, options.node_mb_per_s, options.storage_mb_per_s, options.price)
+    assumed = Assumed(1, options.cores, options.node_mb_per_s, options.storage_mb_per_s, options.price)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tile([source_or_sample(options.source)], folder / "pairs.tsv", BLOCK_ROWS)
@@ -106,12 +108,10 @@ def main() -> None:
           f"work {rates.worker_rows:,.0f} source rows/s = {rates.worker_rows * (options.m + 1):,.0f} rows/s "
           f"= {rates.worker_rows * rates.written_bytes / 1e6:,.0f} MB/s written")  # fmt: skip
     print(f"a source row: {rates.source_bytes:,.0f} bytes, and {rates.written_bytes:,.0f} written")
-    table = {
-        count: planned(count, options.m, rates, assumed) for count in (options.rows / 100, options.rows / 10, options.rows)
-    }
-    for row in next(iter(table.values())):
-        print(f"{row:<24}" + "".join(f"{facts[row]:>18,}" for facts in table.values()))
-    facts = {"m": options.m, "rates": rates._asdict(), "assumed": assumed._asdict(), "plans": list(table.values())}
+    table = [planned(options.rows, options.m, rates, assumed._replace(nodes=nodes)) for nodes in options.nodes]
+    for row in table[0]:
+        print(f"{row:<24}" + "".join(f"{facts[row]:>18,}" for facts in table))
+    facts = {"m": options.m, "rates": rates._asdict(), "assumed": assumed._asdict(), "plans": table}
     write_result("scale", facts, ("xlt", "numba", "numpy", "pyarrow", "ray"))
 
 
