@@ -50,8 +50,15 @@ def with_small_digest(command: list[str]) -> list[str]:
     ]
 
 
+def without_cluster(command: list[str]) -> list[str]:
+    """The command on this machine alone; tests/engines has a cluster."""
+    dropped = {k for k, word in enumerate(command) if word in ("--engine", "--ray-address", "--blocks")}
+    return [word for k, word in enumerate(command) if k not in dropped and k - 1 not in dropped]
+
+
 def brief(command: list[str]) -> list[str]:
     """Fewer steps of nano and fewer rows of PAWS-X than the page shows, which takes minutes."""
+    command = without_cluster(command)
     command = ["1500:1540" if word == "1500:2000" else word for word in command]
     if "all" in command and "--rows" not in command:  # of pairs of languages
         command = [*command, "--rows", "0:12"]
@@ -205,7 +212,7 @@ def test_the_examples_of_the_help_texts_run(desk: Path, capsys: pytest.CaptureFi
         words = [next(desk.glob("train-synonym-m10-*")).name if word.endswith("-1a2b3c4d") else word for word in words]
         if words[0] == "xlt-train" and words[1] == "fit":
             words += ["--max_steps", "3"]
-        done = run_here(capsys, *at_hand(words, capsys)[1:], program=words[0])
+        done = run_here(capsys, *at_hand(without_cluster(words), capsys)[1:], program=words[0])
         assert done.code == 0, f"{line}: {done.err}"
 
 
