@@ -122,16 +122,21 @@ class _Sender:
         sent: list[str] = []
         n_bytes = self._bytes(lacking)
         announce(Upload(files=len(lacking), bytes=n_bytes, all_files=len(self.sizes), all_bytes=sum(self.sizes.values())))
-        for _ in range(_ROUNDS):
-            if not lacking:
-                return len(sent), self._bytes(sent)
+        rounds = 0
+        while lacking:
+            if rounds == _ROUNDS:
+                raise self._gone(len(lacking))
+            rounds += 1
             self._crew.run(lacking, lambda sha256: self._upload(sha256, keep))
             sent += lacking
             keep()
             lacking = self._lacking()
-        raise StoreError(
+        return len(sent), self._bytes(sent)
+
+    def _gone(self, count: int) -> StoreError:
+        return StoreError(
             f"publishing to {self._store.url}",
-            found=f"{len(lacking):,} objects gone again that were uploaded",
+            found=f"{count:,} objects gone again that were uploaded",
             expected="a store that keeps what it is given",
             remedy="See whether somebody removes objects, or a rule of the bucket does, then publish again",
         )
