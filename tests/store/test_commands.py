@@ -112,7 +112,7 @@ def test_damage_in_the_store_is_found_and_mended(place: Path, capsys: pytest.Cap
     found = store(capsys, "verify")
     assert found.code == 1
     assert victim.name in found.out
-    assert "store publish SOURCE team/train --again" in found.out
+    assert "store publish SOURCE team/train@v1 --again" in found.out
     refused = store(capsys, "pull", "team/train")
     assert refused.code == 1
     assert victim.name in refused.err

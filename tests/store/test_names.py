@@ -129,9 +129,9 @@ REFERENCE = {
     ],
 )  # fmt: skip
 def test_a_hostile_reference_is_refused(changes: dict[str, Any]) -> None:
-    assert Reference.from_bytes(sealed(REFERENCE), "here").name == Name("a", "b", 1)
+    assert Reference.from_bytes(sealed(REFERENCE), "here", "Mend it").name == Name("a", "b", 1)
     with pytest.raises(StoreError):
-        Reference.from_bytes(sealed(REFERENCE | changes), "here")
+        Reference.from_bytes(sealed(REFERENCE | changes), "here", "Mend it")
 
 
 @pytest.mark.parametrize("changes", [{"id": "../../x"}, {"id": 3}, {"created": "\x1b[2J"}, {"probe": {}}, {"id": None}])

@@ -58,6 +58,9 @@ def publish(path: str, name: "Name", url: str, single_writer: bool, again: bool,
                 err=True,
             )
 
+        def waiting() -> None:
+            click.echo("gc is at work in the store; waiting for it ...", err=True)
+
         done = send(
             opened,
             path,
@@ -66,6 +69,7 @@ def publish(path: str, name: "Name", url: str, single_writer: bool, again: bool,
             again=again,
             threads=threads,
             announce=announce,
+            waiting=waiting,
             progress=bar.update,
         )
     _show_published(done, opened.url, as_json=as_json)

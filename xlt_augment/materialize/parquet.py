@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import DatasetError, OutputError
+from xlt_augment.materialize.blocks import dataset_hasher
 from xlt_augment.materialize.card import dataset_card
 from xlt_augment.materialize.dataset import AugmentedDataset
 from xlt_augment.materialize.manifest import DATASET_FORMAT, FileEntry, Manifest, software_versions
 from xlt_augment.materialize.publish import check_target, new_folder
 from xlt_augment.materialize.rendering import RENDERING_NAME, Rendering
 from xlt_augment.materialize.verify import check_file
-from xlt_augment.materialize.write import dataset_hasher
 from xlt_augment.sha256 import settle
 
 if TYPE_CHECKING:

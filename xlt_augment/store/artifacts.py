@@ -15,6 +15,7 @@ _PREFIX = re.compile(r"[0-9a-f]{16,64}", re.ASCII)  # runs are known by their fi
 _LONGEST_TEXT = 500  # characters of a name
 _DEEPEST = 32  # generations of parents
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,200}){0,3}", re.ASCII)
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?|.*\.", re.ASCII | re.IGNORECASE)  # by Windows
 
 
 class StoredFile(NamedTuple):
@@ -112,6 +113,8 @@ def _problem(artifact: Artifact) -> str | None:
     for file in artifact.files:
         if not (isinstance(file.path, str) and _PATH.fullmatch(file.path)):
             return f"the path {str(file.path)[:100]!r}"
+        if any(_RESERVED.fullmatch(part) for part in file.path.split("/")):
+            return f"the path {file.path!r}, which some systems cannot have"
         if type(file.bytes) is not int or file.bytes < 0 or not is_hash(file.sha256):
             return f"no size and sha256 for {file.path}"
     paths = [file.path.lower() for file in artifact.files]

@@ -91,39 +91,31 @@ class Cache:
         A new folder appears whole. Other files in one that is there stay.
         """
         with self.writing(folder):
-            if folder.is_dir():
-                self._link_into(files, folder)
-                return
-            partial = folder.with_name(f".partial-{secrets.token_hex(8)}")
+            partial = self._incoming / secrets.token_hex(16)
             try:
-                self._link_into(files, partial)
-                try:
-                    partial.rename(folder)
-                except OSError:
-                    if not folder.is_dir():
-                        raise
-                    self._link_into(files, folder)  # another process was faster
+                self._link_into(files, folder, partial)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
 
-    def _link_into(self, files: Iterable[tuple[str, str]], folder: Path) -> None:
-        for name, sha256 in files:
-            path, target = self.path(sha256), folder / name
-            with suppress(OSError):
-                if target.samefile(path):
-                    continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".partial-{secrets.token_hex(8)}")
-            try:
-                os.link(path, partial)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+    def _link_into(self, files: Iterable[tuple[str, str]], folder: Path, partial: Path) -> None:
+        wrong = [(name, sha256) for name, sha256 in files if not self.linked([(name, sha256)], folder)]
+        for name, sha256 in wrong:
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            os.link(self.path(sha256), partial / name)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.is_symlink():  # not ours, and it leads elsewhere
+            folder.unlink()
+        if wrong and not folder.is_dir():
+            partial.rename(folder)
+            return
+        for name, _ in wrong:
+            _plain_folders(folder, name)
+            (partial / name).replace(folder / name)
 
     def linked(self, files: Iterable[tuple[str, str]], folder: Path) -> bool:
         """Whether `folder` holds all of `files` as links to objects."""
         try:
-            return all((folder / name).samefile(self.path(sha256)) for name, sha256 in files)
+            return all(os.path.samestat((folder / name).lstat(), self.path(sha256).lstat()) for name, sha256 in files)
         except OSError:
             return False
 
@@ -163,9 +155,17 @@ class Cache:
             ) from error
 
     def sweep(self) -> None:
-        """Remove partial files of processes that are gone."""
+        """Remove partial files and folders of processes that are gone."""
         limit = time.time() - _ABANDONED
-        for path in self._below("incoming"):
-            with suppress(OSError):
+        with suppress(OSError):
+            for path in self._incoming.iterdir():
                 if path.stat().st_mtime < limit:
-                    path.unlink()
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _plain_folders(folder: Path, name: str) -> None:
+    """Make the folders of a file. A link where one belongs, which would lead the file elsewhere, makes way."""
+    for place in [folder / parent for parent in reversed(Path(name).parents)]:
+        if place.is_symlink() or place.is_file():
+            place.unlink()
+        place.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
 
-PIECE = 4 << 20  # bytes at a time
+PIECE = 256 << 10  # bytes at a time: they stay in the processor's cache on their way from file to hash to file
 T = TypeVar("T")
 R = TypeVar("R")
 Progress = Callable[[int], object]  # called with bytes that are done, by one thread at a time

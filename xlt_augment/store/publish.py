@@ -11,13 +11,14 @@ from pathlib import Path
 
 from xlt_augment.errors import StoreError
 from xlt_augment.store.artifacts import StoredFile, plain
+from xlt_augment.store.intents import intent
 from xlt_augment.store.kinds import Local, describe
 from xlt_augment.store.names import Name
 from xlt_augment.store.pieces import Crew, Progress, file_pieces, hashed
-from xlt_augment.store.repository import Reference, Store, object_path, utc
+from xlt_augment.store.records import Damaged
+from xlt_augment.store.repository import Reference, Store, object_path, reference_path, utc
 
 THREADS = 4
-_FRESH = 12 * 3600  # seconds: half of the shortest grace of gc; an object younger than that is safe from it until the commit
 _ROUNDS = 3  # of looking for objects that are missing; one is enough unless somebody removes them meanwhile
 
 
@@ -53,36 +54,43 @@ def publish(
     again: bool = False,
     threads: int = THREADS,
     announce: Announce = lambda upload: None,
+    waiting: Callable[[], object] = lambda: None,
     progress: Progress = lambda count: None,
 ) -> Published:
     """Upload what the store lacks of the artifact at `path`, then create the reference, exclusively and last.
 
     The version is the next one, or that of the name, which must be the next one. Content that the name has already is not
-    published twice. `again`: upload every object anew, also those that the store has. After an interruption the same call goes
-    on where it was. Raises StoreError where the storage cannot create exclusively (unless `single_writer`), where another
-    publisher was faster with other content, and where a file here is not what its manifest says.
+    published twice. `again`: upload every object anew, also those that the store has, and mend a damaged reference. After an
+    interruption the same call goes on where it was. `waiting` is called where a gc at work is waited for. Raises StoreError
+    where the storage cannot create exclusively (unless `single_writer`), where another publisher was faster with other content,
+    and where a file here is not what its manifest says.
     """
     if not (store.probe.safe or (single_writer and store.probe.bearable)):
         raise _unsafe(store)
     local = describe(path)
     content = local.artifact.to_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    known = [store.reference(name.at(version)) for version in store.versions(name)]
+    reference = Reference(
+        name=name, artifact=sha256, kind=local.artifact.kind, identity=local.artifact.identity, by=publisher(), at="",
+        nonce=secrets.token_hex(8),
+    )  # fmt: skip
+    known = _known(store, reference, mend=again)
     same = next((reference for reference in known if reference.artifact == sha256), None)
     wanted = _next(store, name, known, same)
     sender = _Sender(store, local, {sha256: content}, Crew(threads, progress))
-    files, n_bytes = sender.send(announce, again=again)
     if same is not None:
+        files, n_bytes = sender.send(announce, again=again)
         return Published(reference=same, existed=True, files=files, bytes=n_bytes)
-    mine = Reference(
-        name=wanted, artifact=sha256, kind=local.artifact.kind, identity=local.artifact.identity, by=publisher(),
-        at=utc(store.storage.now()), nonce=secrets.token_hex(8),
-    )  # fmt: skip
-    stands = store.claim(mine, single_writer=single_writer)
-    if stands.artifact != sha256:
-        raise _lost(store, stands)
-    sender.send()  # what a gc removed between the last look and the commit, if anything
-    return Published(reference=stands, existed=stands != mine, files=files, bytes=n_bytes)
+    with intent(store.storage, sender.sizes, waiting) as mine:
+        files, n_bytes = sender.send(announce, again=again, keep=mine.keep)
+        while not mine.keep():  # this process stood still for hours: look again
+            sender.send(keep=mine.keep)
+        reference = reference._replace(name=wanted, at=utc(store.storage.now()))
+        stands = store.claim(reference, single_writer=single_writer)
+        if stands.artifact != sha256:
+            raise _lost(store, stands)
+        sender.send()  # nothing, unless this process stood still just before the commit
+    return Published(reference=stands, existed=stands != reference, files=files, bytes=n_bytes)
 
 
 def publisher() -> str:
@@ -102,42 +110,47 @@ class _Sender:
     def __init__(self, store: Store, local: Local, small: Mapping[str, bytes], crew: Crew) -> None:
         self._store, self._local, self._small, self._crew = store, local, small, crew
         self._files = {file.sha256: file for file in local.artifact.files}  # one upload for files of one content
-        self._sizes = {sha256: file.bytes for sha256, file in self._files.items()}
-        self._sizes |= {sha256: len(content) for sha256, content in small.items()}
+        self.sizes = {sha256: file.bytes for sha256, file in self._files.items()}
+        self.sizes |= {sha256: len(content) for sha256, content in small.items()}
 
-    def send(self, announce: Announce = lambda upload: None, *, again: bool = False) -> tuple[int, int]:
-        """Upload what is missing until nothing is; the number of objects, and their bytes."""
-        lacking = list(self._sizes) if again else self._lacking()
+    def send(
+        self, announce: Announce = lambda upload: None, *, again: bool = False, keep: Callable[[], object] = lambda: None
+    ) -> tuple[int, int]:
+        """Upload what is missing until nothing is; number and bytes of the objects sent. `keep` is called between requests."""
+        keep()
+        lacking = list(self.sizes) if again else self._lacking()
         sent: list[str] = []
         n_bytes = self._bytes(lacking)
-        announce(Upload(files=len(lacking), bytes=n_bytes, all_files=len(self._sizes), all_bytes=sum(self._sizes.values())))
-        for _ in range(_ROUNDS):
-            if not lacking:
-                return len(sent), self._bytes(sent)
-            self._crew.run(lacking, self._upload)
+        announce(Upload(files=len(lacking), bytes=n_bytes, all_files=len(self.sizes), all_bytes=sum(self.sizes.values())))
+        rounds = 0
+        while lacking:
+            if rounds == _ROUNDS:
+                raise self._gone(len(lacking))
+            rounds += 1
+            self._crew.run(lacking, lambda sha256: self._upload(sha256, keep))
             sent += lacking
+            keep()
             lacking = self._lacking()
-        raise StoreError(
+        return len(sent), self._bytes(sent)
+
+    def _gone(self, count: int) -> StoreError:
+        return StoreError(
             f"publishing to {self._store.url}",
-            found=f"{len(lacking):,} objects gone again that were uploaded",
+            found=f"{count:,} objects gone again that were uploaded",
             expected="a store that keeps what it is given",
             remedy="See whether somebody removes objects, or a rule of the bucket does, then publish again",
         )
 
     def _bytes(self, sha256s: list[str]) -> int:
-        return sum(self._sizes[sha256] for sha256 in sha256s)
+        return sum(self.sizes[sha256] for sha256 in sha256s)
 
     def _lacking(self) -> list[str]:
-        """Objects that are absent, of another size, or so old that a gc under way might be about to remove them."""
-        standing = self._store.standing(self._sizes, self._crew)
-        lacking = [s for s, size in self._sizes.items() if s not in standing or standing[s].bytes != size]
-        limit = self._store.storage.now() - _FRESH
-        if old := [sha256 for sha256, entry in standing.items() if entry.modified < limit and sha256 not in lacking]:
-            reached = self._store.reached()
-            lacking += [sha256 for sha256 in old if sha256 not in reached]
-        return lacking
+        """Objects that are absent or of another size."""
+        standing = self._store.standing(self.sizes, self._crew)
+        return [s for s, size in self.sizes.items() if s not in standing or standing[s].bytes != size]
 
-    def _upload(self, sha256: str) -> None:
+    def _upload(self, sha256: str, keep: Callable[[], object]) -> None:
+        keep()
         if sha256 in self._small:
             content = self._small[sha256]
             self._store.storage.upload(object_path(sha256), [content], len(content))
@@ -150,6 +163,25 @@ class _Sender:
 
         pieces = hashed(file_pieces(path, changed), sha256, file.bytes, changed)
         self._store.storage.upload(object_path(sha256), self._crew.watch(pieces), file.bytes)
+
+
+def _known(store: Store, mine: Reference, *, mend: bool) -> list[Reference]:
+    """All versions of a name. Raises StoreError for a damaged reference, unless it is to be mended and was of this content: as
+    far as can be seen, or because the caller names that very version."""
+    found = []
+    for version in store.versions(mine.name):
+        name = mine.name.at(version)
+        try:
+            found.append(store.reference(name))
+        except Damaged:
+            rest = store.storage.read(reference_path(name))
+            known = any(hash.encode() in rest for hash in (mine.artifact, mine.identity))
+            if not mend or not (known or mine.name == name):
+                raise
+            content = mine._replace(name=name, at=utc(store.storage.now())).to_bytes()
+            store.storage.upload(reference_path(name), [content], len(content))
+            found.append(store.reference(name))
+    return found
 
 
 def _next(store: Store, name: Name, known: list[Reference], same: Reference | None) -> Name:

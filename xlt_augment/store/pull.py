@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from xlt_augment.errors import StoreError
 from xlt_augment.store.artifacts import Artifact, StoredFile
@@ -10,7 +11,7 @@ from xlt_augment.store.cache import Cache, cache_root
 from xlt_augment.store.names import Name
 from xlt_augment.store.pieces import Crew, Progress, hashed
 from xlt_augment.store.records import sealed, unsealed
-from xlt_augment.store.repository import Reference, Store, object_path
+from xlt_augment.store.repository import Reference, Store, mending, object_path
 from xlt_augment.store.storage import Missing
 
 PULL_FORMAT = "xlt-pull/1"
@@ -64,11 +65,14 @@ def pull(
     cache = cache or Cache(cache_root())
     folder = cache.root / store.id[:12] / reference.name.team / f"{reference.name.dataset}@v{reference.name.version}"
     fetch = _Fetch(store, reference, artifact, cache, Crew(threads, progress))
-    _same_as_before(folder, reference)
-    if not fetch.stands(folder):
+    record, body = folder.with_name(f"{folder.name}.json"), _body(store, reference, artifact)
+    known = _alike(_recorded(record, reference), body)
+    if not (known and fetch.stands(folder)):
         with cache.locked(reference.artifact[:32], waiting):
             fetch.all(announce, max_size)
-            cache.put(_record_path(folder), _record(store, reference, artifact))
+            if not known:
+                fetch.mended += [str(record)] if record.exists() else []
+                cache.put(record, sealed(body))
             cache.link([(file.path, file.sha256) for file in artifact.files], folder)
             cache.sweep()
     path = folder / artifact.files[0].path if artifact.kind in _SINGLE else folder
@@ -91,8 +95,7 @@ class _Fetch:
     def stands(self, folder: Path) -> bool:
         """Whether all is there, linked and undamaged: then nothing is written, and a cache that is read-only will do."""
         linked = self._cache.linked(((file.path, file.sha256) for file in self._artifact.files), folder)
-        known = linked and _record_path(folder).is_file()
-        return known and all(self._crew.run(self._files, lambda file: self._cache.sound(file.sha256)))
+        return linked and all(self._crew.run(self._files, lambda file: self._cache.sound(file.sha256)))
 
     def all(self, announce: Callable[[Download], object], max_size: int | None) -> None:
         """Fetch what is missing or damaged. Raises StoreError, also where the cache would grow beyond `max_size`."""
@@ -138,39 +141,38 @@ def damaged_object(where: str, found: str, file: StoredFile, reference: Referenc
         f"reading {where}",
         found=found,
         expected=f"{file.bytes:,} bytes with sha256 {file.sha256[:12]}",
-        remedy="It was damaged in the store; whoever has its source mends it: "
-        f"xlt-augment store publish SOURCE {reference.name.unversioned} --again",
+        remedy=f"It was damaged in the store. {mending(reference.name)}",
     )
 
 
-def _record_path(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.json")
-
-
-def _record(store: Store, reference: Reference, artifact: Artifact) -> bytes:
+def _body(store: Store, reference: Reference, artifact: Artifact) -> dict[str, Any]:
     """`xlt-pull/1`: where a folder came from, for those who use it (docs/format.md)."""
     about = artifact.about.get("manifest_sha256") if artifact.kind == "dataset" else None
-    return sealed(
-        {
-            "format": PULL_FORMAT, "reference": str(reference.name), "store": {"id": store.id, "url": store.url},
-            "kind": artifact.kind, "identity": artifact.identity, "artifact": reference.artifact, "manifest_sha256": about,
-        }
-    )  # fmt: skip
+    return {
+        "format": PULL_FORMAT, "reference": str(reference.name), "store": {"id": store.id, "url": store.url},
+        "kind": artifact.kind, "identity": artifact.identity, "artifact": reference.artifact, "manifest_sha256": about,
+    }  # fmt: skip
 
 
-def _same_as_before(folder: Path, reference: Reference) -> None:
-    """Raises StoreError when that name was another artifact when it was pulled before: references never change."""
-    path = _record_path(folder)
+def _recorded(path: Path, reference: Reference) -> dict[str, Any] | None:
+    """The record beside a folder that was pulled before, None where there is none, or a damaged one, which is written anew.
+
+    Raises StoreError when that name was another artifact then: references never change.
+    """
     try:
-        before = unsealed(path.read_bytes(), PULL_FORMAT, str(path), lambda body: str(body["artifact"]))
-    except FileNotFoundError:
-        return
-    except (OSError, StoreError):  # damaged here: it is written anew
-        return
-    if before != reference.artifact:
+        before = unsealed(path.read_bytes(), PULL_FORMAT, str(path), dict)
+    except (OSError, StoreError):
+        return None
+    if before.get("artifact") not in (None, reference.artifact):
         raise StoreError(
             f"pulling {reference.name}",
             found=f"artifact {reference.artifact[:12]} in the store",
-            expected=f"{before[:12]}, which it was when it was pulled into {folder}: a reference never changes",
-            remedy="Ask whoever keeps the store what happened; to take the new one, remove that folder and the .json beside it",
+            expected=f"{str(before['artifact'])[:12]}, which it was when it was pulled before: a reference never changes",
+            remedy=f"Ask whoever keeps the store what happened; to take the new one, remove {path} and the folder beside it",
         )
+    return before
+
+
+def _alike(before: dict[str, Any] | None, body: dict[str, Any]) -> bool:
+    """Whether two records say the same; one store may have several addresses."""
+    return before is not None and before | {"store": None} == body | {"store": None}

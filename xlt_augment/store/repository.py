@@ -1,8 +1,9 @@
 """A store: objects under their sha256, and references that name them (layout: docs/format.md)."""
 
+import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from xlt_augment.errors import StoreError
 from xlt_augment.store.artifacts import KINDS, Artifact, is_hash, is_plain, read_artifact
 from xlt_augment.store.names import Name, stored_name
-from xlt_augment.store.pieces import Crew, hashed
+from xlt_augment.store.pieces import Crew
 from xlt_augment.store.probe import Probe
 from xlt_augment.store.records import damaged, sealed, unsealed
 from xlt_augment.store.storage import Entry, Missing, Storage, open_storage
@@ -20,6 +21,10 @@ REFERENCE_FORMAT = "xlt-reference/1"
 STORE_RECORD = "xlt-store.json"
 OBJECTS, REFERENCES = "objects", "references"
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_RENEW = (
+    f"Remove {STORE_RECORD} and run xlt-augment store init there: what is published stays, and caches fetch once more, "
+    "since the store gets another id"
+)
 _LARGEST_MANIFEST = 256 << 20  # bytes: some million files
 
 
@@ -40,8 +45,8 @@ class Reference(NamedTuple):
         return sealed({"format": REFERENCE_FORMAT, "name": str(self.name), **rest})
 
     @classmethod
-    def from_bytes(cls, content: bytes, where: str) -> "Reference":
-        """Raises StoreError for a reference that was altered, that no publisher of ours wrote, or that is of a newer format."""
+    def from_bytes(cls, content: bytes, where: str, remedy: str) -> "Reference":
+        """Raises StoreError for a reference that was altered (with this remedy), that none of us wrote, or of a newer format."""
 
         def make(body: dict[str, Any]) -> Reference:
             found = cls(**{**body, "name": stored_name(body["name"], where)})
@@ -51,7 +56,7 @@ class Reference(NamedTuple):
                 raise ValueError("publisher or time")
             return found
 
-        return unsealed(content, REFERENCE_FORMAT, where, make)
+        return unsealed(content, REFERENCE_FORMAT, where, make, remedy)
 
 
 def exists(url: str) -> bool:
@@ -64,9 +69,17 @@ def object_path(sha256: str) -> str:
     return f"{OBJECTS}/{sha256[:2]}/{sha256}"
 
 
+def mending(name: Name) -> str:
+    """What mends damage to a version, for people."""
+    return f"Whoever has its source mends it: xlt-augment store publish SOURCE {name} --again"
+
+
 def reference_path(name: Name) -> str:
     """Where the reference of a name with version lies."""
     return f"{REFERENCES}/{name.unversioned}/v{name.version}.json"
+
+
+Step = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,7 @@ class Store:
                 expected="a store",
                 remedy="Check the address, or make a store there: xlt-augment store init",
             ) from error
-        return unsealed(content, STORE_FORMAT, f"{storage.url}/{STORE_RECORD}", lambda body: cls._of(storage, body))
+        return unsealed(content, STORE_FORMAT, f"{storage.url}/{STORE_RECORD}", lambda body: cls._of(storage, body), _RENEW)
 
     @classmethod
     def _of(cls, storage: Storage, body: dict[str, Any]) -> "Store":
@@ -156,9 +169,9 @@ class Store:
     def reference(self, name: Name) -> Reference:
         """The reference of a name with version. Raises Missing, and StoreError for one that was altered."""
         path = reference_path(name)
-        found = Reference.from_bytes(self.storage.read(path), f"{self.url}/{path}")
+        found = Reference.from_bytes(self.storage.read(path), f"{self.url}/{path}", mending(name))
         if found.name != name:
-            raise damaged(f"{self.url}/{path}", f"the reference of {found.name}", f"that of {name}")
+            raise damaged(f"{self.url}/{path}", f"the reference of {found.name}", f"that of {name}", mending(name))
         return found
 
     def every_name(self) -> list[Name]:
@@ -172,18 +185,20 @@ class Store:
     def artifact(self, reference: Reference) -> Artifact:
         """What a reference names. Raises StoreError for a manifest that is missing or was altered."""
         where = f"{self.url}/{object_path(reference.artifact)}, the manifest of {reference.name}"
-        artifact = read_artifact(self.object(reference.artifact, where), where)
+        artifact = read_artifact(self.object(reference.artifact, where, mending(reference.name)), where)
         if (artifact.kind, artifact.identity) != (reference.kind, reference.identity):
-            raise damaged(where, f"{artifact.kind} {artifact.identity[:12]}", f"{reference.kind} {reference.identity[:12]}")
+            expected = f"{reference.kind} {reference.identity[:12]}"
+            raise damaged(where, f"{artifact.kind} {artifact.identity[:12]}", expected, mending(reference.name))
         return artifact
 
-    def object(self, sha256: str, where: str) -> bytes:
-        """A small object, checked. Raises StoreError."""
+    def object(self, sha256: str, where: str, remedy: str) -> bytes:
+        """A small object, checked. Raises StoreError, with this remedy for one that is missing or was altered."""
         try:
             content = self.storage.read(object_path(sha256), _LARGEST_MANIFEST)
         except Missing as error:
-            raise damaged(where, "nothing", "the object that a reference names") from error
-        b"".join(hashed([content], sha256, len(content), lambda found: damaged(where, found, f"sha256 {sha256[:12]}")))
+            raise damaged(where, "nothing", "the object that a reference names", remedy) from error
+        if (found := hashlib.sha256(content).hexdigest()) != sha256:
+            raise damaged(where, f"sha256 {found[:12]}", f"sha256 {sha256[:12]}", remedy)
         return content
 
     def standing(self, sha256s: Iterable[str], crew: Crew) -> dict[str, Entry]:
@@ -191,13 +206,15 @@ class Store:
         wanted = set(sha256s)
         folders = sorted({object_path(sha256).rpartition("/")[0] for sha256 in wanted})
         listed: Sequence[list[Entry]] = crew.run(folders, lambda folder: list(self.storage.entries(folder)))
-        found = {entry.path.rpartition("/")[2]: entry for entries in listed for entry in entries}
-        return {sha256: found[sha256] for sha256 in wanted & found.keys()}
+        found = {entry.path: entry for entries in listed for entry in entries}
+        return {sha256: found[path] for sha256 in wanted if (path := object_path(sha256)) in found}
 
-    def reached(self) -> dict[str, Name]:
-        """Every object that a reference reaches, and the first name that does. Raises StoreError for a damaged manifest."""
+    def reached(self, step: Step = lambda: None) -> dict[str, Name]:
+        """Every object that a reference reaches, and the first name that does; `step` is called after each reference. Raises
+        StoreError for a damaged manifest."""
         found: dict[str, Name] = {}
         for reference in self.references():
+            step()
             for sha256 in (reference.artifact, *(file.sha256 for file in self.artifact(reference).files)):
                 found.setdefault(sha256, reference.name)
         return found

@@ -30,6 +30,7 @@ class Kind(Enum):
     BUSY = ("a storage that is too busy or out of order", "a storage that does what it is asked")
     SPACE = ("no space left", "room for the file")
     HOST_KEY = ("a host key that is not known", "a host key that stands in known_hosts")
+    BLOCKED = ("a folder where a file belongs, or a file where a folder does", "nothing in the way")
     UNSUPPORTED = ("a storage that cannot do this", "a storage that can create a file only where there is none")
     OTHER = ("a failure", "a storage that does what it is asked")
 
@@ -51,6 +52,7 @@ _REMEDIES = {
     Kind.BUSY: "Try again later; what is complete in the store stays there",
     Kind.SPACE: "Make room in the store, for instance with xlt-augment store gc, and run the same command again",
     Kind.HOST_KEY: "Connect once with ssh and compare the key's fingerprint with that of the host's owner",
+    Kind.BLOCKED: "Remove what is in the way, which xlt-augment did not make, and run the same command again",
     Kind.UNSUPPORTED: "Use another storage: this one cannot keep two publishers apart",
     Kind.OTHER: "Try again; xlt-augment store probe says what this storage can do",
 }
@@ -109,6 +111,8 @@ def kind_of_os_error(error: BaseException) -> Kind | None:
         return Kind.MISSING
     if error.errno in _SPACE:
         return Kind.SPACE
+    if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
+        return Kind.BLOCKED
     if isinstance(error, PermissionError) or error.errno in _DENIED:
         return Kind.DENIED
     if isinstance(error, TimeoutError | ConnectionError) or error.errno in _NO_ANSWER:
