@@ -133,7 +133,7 @@ def rclone_s3(folder: Path) -> Iterator[Server]:
     port, root = free_port(), folder / "rclone"
     root.mkdir()
     command = [program, "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}"]
-    command += ["--auth-key", f"{ACCESS_KEY},{SECRET}", str(root)]
+    command += ["--dir-cache-time", "0s", "--auth-key", f"{ACCESS_KEY},{SECRET}", str(root)]
     with running(command, speaks_http(port), folder / "rclone.log"):
         yield Server(lambda name: f"s3://{name}/stores/one", s3_environment(port), lambda name: (root / name).mkdir())
 
