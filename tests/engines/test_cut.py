@@ -103,3 +103,11 @@ def test_pieces_of_every_type_are_put_together() -> None:
     found = list(cut_units(pieces(NESTED, [3]), 1))
     assert len(found) == 1
     assert pa.table(found[0].batch) == NESTED.combine_chunks()
+
+
+@pytest.mark.parametrize("cuts", [[1], [2], [5], [10]])
+def test_no_unit_lies_across_two_blocks(cuts: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    set_block_rows(monkeypatch, 3)
+    table = pa.table({"text": ["a"] * 10})
+    found = [(unit.first_id, unit.batch.num_rows) for unit in cut_units(pieces(table, cuts), 1, first_id=6)]
+    assert found == [(6, 3), (9, 3), (12, 3), (15, 1)]

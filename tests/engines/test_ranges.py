@@ -172,3 +172,12 @@ def test_a_source_of_another_length_is_noticed(
     path.write_bytes({"longer": _text([*ROWS, ROWS[0]]), "shorter": _text(ROWS[:85]), "empty": b""}[change])
     with pytest.raises(SourceError, match="another content than the first time"):
         _rows(corpus, *part)
+
+
+def test_rows_behind_a_full_last_block_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_block_rows(monkeypatch, len(ROWS))
+    path = _written(tmp_path / "x.tsv", _text(ROWS))
+    corpus = Corpus(**{**vars(open_corpus(path)), "held": None})
+    path.write_bytes(_text([*ROWS, ROWS[0]]))
+    with pytest.raises(SourceError, match="another content than the first time"):
+        _rows(corpus)

@@ -5,20 +5,32 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.conftest import PROJECT
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `ray_session` found, in a process group of its own that is gone afterwards."""
-    folder = tmp_path_factory.mktemp("ray")
+    """What `ray_session` found; one of the processes that run tests starts it, the others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "ray-session"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            (folder / "said").write_text(_run(folder))
+    return json.loads((folder / "found.json").read_text()) | {"said": (folder / "said").read_text()}
+
+
+def _run(folder: Path) -> str:
+    """The script in a process group of its own, which is gone afterwards; returns what it said."""
     words = [sys.executable, "-m", "tests.engines.ray_session", str(folder)]
     with subprocess.Popen(words, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as child:
         try:
@@ -27,9 +39,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
     assert child.returncode == 0, out.decode()[-2_000:] + err.decode()[-4_000:]
-    found = json.loads((folder / "found.json").read_text())
-    found["said"] = out.decode() + err.decode()
-    return found
+    return out.decode() + err.decode()
 
 
 @pytest.mark.parametrize(("blocks", "files"), [("1 block", 1), ("2 blocks", 6), ("7 blocks", 7)])
