@@ -53,7 +53,7 @@ def _run(command: Sequence[object], store: Store, cache: Path, seconds: float | 
 def _moments(duration: float, seed: int) -> list[float]:
     """One in each equal part of the time that the command takes, the start of Python left out."""
     chance = random.Random(seed)
-    return [duration * (0.2 + 0.8 * (number + chance.random()) / RUNS) for number in range(RUNS)]
+    return [duration * (0.3 + 0.9 * (number + chance.random()) / RUNS) for number in range(RUNS)]
 
 
 def test_publish_killed_at_any_moment(source: Path, tmp_path: Path) -> None:
