@@ -62,7 +62,8 @@ def outside(folder: Path) -> set[str]:
 
 PATHS = [
     "../../../../escaped", "/tmp/escaped", "..\\escaped", "a/../../escaped", "a\0b", "C:\\escaped", "con", "NUL.csv",
-    "tables/aux", "tables/com1.csv", "dot.", ".hidden", "a/b/c/d/e", "x" * 300, "~/escaped", "a//b", "", None, ["a"], "a\u202eb",
+    "tables/aux", "tables/com1.csv", "dot.", ".hidden", "a/b/c/d/e", "x" * 300, "~/escaped", "a//b", "", None, ["a"],
+    "a\u202eb",
 ]  # fmt: skip
 
 

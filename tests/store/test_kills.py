@@ -35,18 +35,23 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _run(command: Sequence[object], store: Store, cache: Path, seconds: float | None = None) -> float:
-    """Run a command, killed after so many seconds; how long it ran."""
+def _started(command: Sequence[object], store: Store, cache: Path) -> subprocess.Popen[str]:
     env = {**os.environ, "XLT_STORE": store.url, "XLT_CACHE": str(cache)}
     words = [str(SCRIPTS / "xlt-augment"), "store", *map(str, command), "--threads", "2"]
+    return subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _run(command: Sequence[object], store: Store, cache: Path, seconds: float | None = None) -> float:
+    """Run a command, killed after so many seconds; how long it ran."""
     begun = time.monotonic()
-    running = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = _started(command, store, cache)
     if seconds is not None:
         try:
             running.wait(seconds)
         except subprocess.TimeoutExpired:
             running.send_signal(signal.SIGKILL)
-    assert running.wait(120) == 0 or seconds is not None
+    running.communicate(timeout=120)
+    assert running.returncode == 0 or seconds is not None
     return time.monotonic() - begun
 
 
@@ -93,3 +98,26 @@ def test_pull_killed_at_any_moment(source: Path, tmp_path: Path) -> None:
         rmtree(home)
     print("pull:", {state: states.count(state) for state in set(states)})  # noqa: T201 - shown with -s
     assert states.count("midway") >= RUNS // 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("work", ["publish", "pull"])
+def test_a_signal_ends_a_transfer_cleanly(work: str, number: signal.Signals, source: Path, tmp_path: Path) -> None:
+    store, cache = new_store("local", tmp_path), Cache(tmp_path / "cache" / "store")
+    if work == "pull":
+        publish(store, source, NAME)
+    incoming = (Path(store.url) if work == "publish" else cache.root) / "incoming"
+    running = _started([work, *([source] if work == "publish" else []), NAME], store, tmp_path / "cache")
+    end = time.monotonic() + 60
+    while not incoming.is_dir() or not any(incoming.iterdir()):  # until it transfers something
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert said.splitlines()[-1].startswith("xlt-augment: interrupted; ")
+    assert list(incoming.iterdir()) == []
+    assert store.versions(NAME) == ([] if work == "publish" else [1])
+    assert not list(cache.root.rglob("killed@v1"))
+    assert publish(store, source, NAME).reference.name == NAME.at(1)
+    assert contents(pull(store, NAME, cache=cache).path) == contents(source)
