@@ -163,7 +163,7 @@ class World:
         self.cache = Cache(folder / "cache")
         publish(self.store, self.sources[0], Name("team", "old"), threads=1)
         for content in (1, 2):
-            self.storage.revive(10, "after")
+            self.storage.revive(13, "after")
             with pytest.raises(Crash):
                 self.publish(content)
         self.storage.revive()

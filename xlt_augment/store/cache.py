@@ -10,6 +10,8 @@ from pathlib import Path
 
 from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import StoreError
+from xlt_augment.store.storage.base import write_all
+from xlt_augment.store.storage.faults import SPACE
 
 _ABANDONED = 24 * 3600  # seconds after which a partial file belongs to a process that is gone
 _READ_ONLY = 0o444
@@ -64,7 +66,7 @@ class Cache:
         """Write an object, whole or not at all; `pieces` raises at its end when the bytes are wrong. Raises StoreError."""
         with self._writing(self.path(sha256)) as partial, partial.open("wb", buffering=0) as stream:
             for piece in pieces:
-                stream.write(piece)
+                write_all(stream.fileno(), piece)
 
     def put(self, target: Path, content: bytes) -> None:
         """Write a small file of the cache that is no object, whole or not at all. Raises StoreError."""
@@ -144,9 +146,9 @@ class Cache:
         try:
             yield
         except OSError as error:
-            full = error.strerror is not None and "space" in error.strerror.lower()
+            full = error.errno in SPACE
             raise StoreError(
-                f"writing {target}",
+                f"writing {error.filename2 or error.filename or target}",
                 found="no space left" if full else error.strerror or str(error),
                 expected="room in the cache" if full else "a cache that can be written to",
                 remedy=f"Make room below {self.root}, or name another folder: set XLT_CACHE"

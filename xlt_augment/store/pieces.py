@@ -50,6 +50,7 @@ class Crew:
     def __init__(self, threads: int, progress: Progress = lambda count: None) -> None:
         self._threads, self._progress = max(1, threads), progress
         self._stop, self._lock = threading.Event(), threading.Lock()
+        self._idle, self._busy = threading.Condition(), 0  # items under way
 
     def watch(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """The pieces, counted for the progress. Raises Stopped between two of them when it is time to give up."""
@@ -61,15 +62,29 @@ class Crew:
                 self._progress(len(piece))
 
     def run(self, items: Sequence[T], work: Callable[[T], R]) -> list[R]:
-        """`work` of each item, in the order of the items. Raises the first error when all threads have ended."""
-        with ThreadPoolExecutor(min(self._threads, len(items)) or 1, thread_name_prefix="xlt-store") as pool:
-            futures = [pool.submit(work, item) for item in items]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-            except BaseException:
-                self._stop.set()
-                for future in futures:
-                    future.cancel()
-                raise
-        return [future.result() for future in futures]
+        """`work` of each item, in the order of the items. Raises the first error, or what a signal does, when all have ended."""
+        pool = ThreadPoolExecutor(min(self._threads, len(items)) or 1, thread_name_prefix="xlt-store")
+        try:
+            futures = [pool.submit(self._one, work, item) for item in items]
+            for future in as_completed(futures):
+                future.result()
+            return [future.result() for future in futures]
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+            with self._idle:  # a signal while a thread is started can make the pool forget it
+                self._idle.wait_for(lambda: self._busy == 0)
+
+    def _one(self, work: Callable[[T], R], item: T) -> R:
+        with self._idle:
+            if self._stop.is_set():
+                raise Stopped
+            self._busy += 1
+        try:
+            return work(item)
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()

@@ -11,6 +11,7 @@ from xlt_augment.store.pieces import Crew, Progress, hashed
 from xlt_augment.store.publish import THREADS
 from xlt_augment.store.pull import damaged_object
 from xlt_augment.store.repository import Reference, Store, object_path
+from xlt_augment.store.storage import Missing
 
 
 class Damage(NamedTuple):
@@ -56,6 +57,8 @@ def verify_store(
             pieces = crew.watch(store.storage.pieces(object_path(file.sha256)))
             for _ in hashed(pieces, file.sha256, file.bytes, lambda found: damaged_object(where, found, file, reference)):
                 pass
+        except Missing:
+            return damaged_object(where, "nothing", file, reference)
         except StoreError as error:
             return error
         return None

@@ -1,5 +1,6 @@
 """What a store asks of a storage: eight operations on files below one root, the same for a folder, a bucket and a server."""
 
+import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
@@ -146,3 +147,10 @@ def regrouped(pieces: Iterable[bytes], block: int) -> Iterator[bytes]:
 def in_order(children: Iterable[tuple[str, bool]]) -> list[tuple[str, bool]]:
     """Children of a folder as (name, whether a folder), in the order of the paths below: a folder sorts as its name and `/`."""
     return sorted(children, key=lambda child: child[0] + "/" * child[1])
+
+
+def write_all(file: int, piece: bytes) -> None:
+    """Write all of `piece` to an open file: a write may take less than it is given, as the last one before a disk is full."""
+    view = memoryview(piece)
+    while view:
+        view = view[os.write(file, view) :]

@@ -13,7 +13,7 @@ from xlt_augment.errors import StoreError, XltError
 from xlt_augment.store.storage.base import Missing
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{1,59}|\d{3}")
-_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_ANSWER = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH}
 _NO_ANSWER |= {errno.EPIPE, errno.ESTALE}
@@ -109,7 +109,7 @@ def kind_of_os_error(error: BaseException) -> Kind | None:
         return None
     if isinstance(error, FileNotFoundError):
         return Kind.MISSING
-    if error.errno in _SPACE:
+    if error.errno in SPACE:
         return Kind.SPACE
     if isinstance(error, IsADirectoryError | NotADirectoryError | FileExistsError):
         return Kind.BLOCKED

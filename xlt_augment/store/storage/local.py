@@ -16,6 +16,7 @@ from xlt_augment.store.storage.base import (
     in_order,
     incoming_name,
     too_large,
+    write_all,
 )
 from xlt_augment.store.storage.faults import Advice, Kind, fault, kind_of_os_error
 
@@ -122,7 +123,7 @@ class LocalStorage:
             try:
                 with partial.open("xb", buffering=0) as stream:
                     for piece in pieces:
-                        _write(stream.fileno(), piece)
+                        write_all(stream.fileno(), piece)
                     if durable:
                         os.fsync(stream.fileno())
                 yield partial
@@ -140,14 +141,15 @@ class LocalStorage:
             raise self._fault(doing, error) from None
 
     def _fault(self, doing: str, error: OSError) -> XltError:
-        return fault(kind_of_os_error(error) or Kind.OTHER, doing, self.url, _ADVICE, error)
+        kind = kind_of_os_error(error) or Kind.OTHER
+        if kind is Kind.BLOCKED and error.filename:
+            doing = f"using {_obstacle(Path(error.filename2 or error.filename))} for {doing}"
+        return fault(kind, doing, self.url, _ADVICE, error)
 
 
-def _write(file: int, piece: bytes) -> None:
-    """All of `piece`: a write may take less than it is given."""
-    view = memoryview(piece)
-    while view:
-        view = view[os.write(file, view) :]
+def _obstacle(path: Path) -> Path:
+    """What is in the way: the first file above, or the folder itself."""
+    return next((place for place in reversed(path.parents) if place.is_file()), path)
 
 
 def _sync_folder(folder: Path) -> None:
