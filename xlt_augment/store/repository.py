@@ -46,7 +46,7 @@ class Reference(NamedTuple):
 
     @classmethod
     def from_bytes(cls, content: bytes, where: str, remedy: str) -> "Reference":
-        """Raises StoreError for a reference that was altered (with this remedy), is of a newer format, or of another program."""
+        """Raises StoreError for a reference that was altered (with this remedy), or that is of another format."""
 
         def make(body: dict[str, Any]) -> Reference:
             found = cls(**{**body, "name": stored_name(body["name"], where)})
