@@ -133,9 +133,9 @@ def rclone_s3(folder: Path) -> Iterator[Server]:
     port, root = free_port(), folder / "rclone"
     root.mkdir()
     command = [program, "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}"]
-    command += ["--dir-cache-time", "0s", "--auth-key", f"{ACCESS_KEY},{SECRET}", str(root)]
+    command += ["--auth-key", f"{ACCESS_KEY},{SECRET}", str(root)]
     with running(command, speaks_http(port), folder / "rclone.log"):
-        yield Server(lambda name: f"s3://{name}/stores/one", s3_environment(port), lambda name: (root / name).mkdir())
+        yield Server(lambda name: f"s3://{name}/stores/one", s3_environment(port), _make_bucket(port))
 
 
 def newer_rclone() -> str | None:
