@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := build/demo
 SAMPLE := data/samples/paraphrase
 
-.PHONY: demo test check bench soak docs synonyms clean
+.PHONY: demo test check lint types tests bench soak docs synonyms clean
 
 demo: .venv/base
 	rm -rf $(DEMO)
@@ -22,16 +22,24 @@ demo: .venv/base
 	$(BIN)/xlt-train compare '$(DEMO)/runs/baseline-*' '$(DEMO)/runs/rs-da-*'
 	$(BIN)/xlt-train report $(DEMO)/runs --against published --out $(DEMO)/report
 
-test: .venv/dev check
-	$(BIN)/python -m pytest -n 2
+# mypy needs a core for a minute, so the tests do not wait for it.
+test: .venv/dev lint
+	$(MAKE) --no-print-directory --jobs 2 types tests
 
-check: .venv/dev
+check: lint types
+
+lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/dev
 	$(BIN)/mypy
 
+tests: .venv/dev
+	$(BIN)/python -m pytest -n 2
+
 bench: .venv/dev
-	for script in build tokens memory startup train train_tokens train_step evaluate calibration synonyms; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in build scale tokens memory startup train train_tokens train_step evaluate calibration synonyms; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # The long forms: every hypothesis property on many more examples.
 soak: .venv/dev

@@ -23,7 +23,7 @@ import yardsticks
 from common import Jobs, ratio, rounds, source_or_sample, tile, timed, write_result
 
 from xlt_augment import Substitute, Swap, SynonymSet, build, verify
-from xlt_augment.materialize import plan, write
+from xlt_augment.materialize import blocks, plan
 from xlt_augment.materialize.shards import _HashingFile
 from xlt_augment.synonyms.files import write_json
 
@@ -115,8 +115,8 @@ def parts(source: Path, operator: Substitute | Swap, out: Path) -> dict[str, flo
 
     undo = [
         measured(plan, "open_corpus", "reading, checking and hashing the source"),
-        measured(write, "perturb_unit", "words, random numbers, copies"),
-        measured(write, "settle", "sha256 of files and content, two at a time"),
+        measured(blocks, "perturb_unit", "words, random numbers, copies"),
+        measured(blocks, "settle", "sha256 of files and content, two at a time"),
         measured(_HashingFile, "write", "writing the files"),
     ]
     whole = timed(lambda: ours(source, out, operator, 1))

@@ -1,6 +1,10 @@
 """Shared fixtures, hypothesis profiles, and the place of the real data."""
 
 import os
+import shlex
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +22,26 @@ settings.register_profile("soak", max_examples=1_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+_FORKS = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lay out `tests.command.forked_python`: one for all workers of pytest-xdist, and with a short name, as of a socket."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    config.stash[_FORKS] = folder = Path(tempfile.mkdtemp(prefix="xlt-"))
+    words = [sys.executable, "-I", "-S", PROJECT / "tests" / "forking" / "client.py", folder, os.getpid(), folder / "python"]
+    (folder / "python").write_text(f'#!/bin/sh\nexec {shlex.join(map(str, words))} "$@"\n')
+    (folder / "python").chmod(0o700)
+    os.environ["XLT_TESTS_PYTHON"] = str(folder / "python")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Its servers end by themselves."""
+    if _FORKS in config.stash:
+        shutil.rmtree(config.stash[_FORKS], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

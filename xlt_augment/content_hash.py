@@ -192,8 +192,19 @@ class ContentHasher:
         for state, column in zip(self.columns, batch.columns, strict=True):
             state.update(column)
 
+    def blocks(self) -> list[str]:
+        """Hex digests of the blocks, the last one closed as it is; call it at the end."""
+        digests = zip(*(column.digests() for column in self.columns), strict=True)
+        return [hashlib.sha256(b"".join(columns)).hexdigest() for columns in digests]
+
     def hexdigest(self, *, format: str, recipe: Any = None) -> str:
-        """The hash of all rows so far, the recipe and the format's version; call it once, at the end."""
-        blocks = zip(*(column.digests() for column in self.columns), strict=True)
-        head = {"format": format, "fields": self.fields, "rows": self.rows, "recipe": recipe}
-        return sha256_json(head | {"blocks": [hashlib.sha256(b"".join(digests)).hexdigest() for digests in blocks]})
+        """The hash of all rows so far, the recipe and the format's version; call it at the end."""
+        return content_sha256(self.fields, self.rows, self.blocks(), format=format, recipe=recipe)
+
+
+def content_sha256(
+    fields: Sequence[Sequence[str]], rows: int, blocks: Sequence[str], *, format: str, recipe: Any = None
+) -> str:
+    """The hash of content whose blocks, in order, have these hex digests, wherever each was made."""
+    head = {"format": format, "fields": [list(field) for field in fields], "rows": rows, "recipe": recipe}
+    return sha256_json(head | {"blocks": list(blocks)})

@@ -10,8 +10,11 @@ XltError            anything that the caller can mend                        exi
 ├── DownloadError   a file that could not be fetched whole
 ├── OutputError     a dataset or file that cannot be written
 ├── StoreError      a store that cannot be reached, trusted or used
+├── ClusterError    a cluster that cannot be reached, or whose workers cannot do their part
 └── DatasetError    a dataset on disk that is not what its manifest says
 """
+
+from typing import Any
 
 
 class XltError(Exception):
@@ -22,6 +25,14 @@ class XltError(Exception):
     def __init__(self, doing: str, *, found: str, expected: str, remedy: str) -> None:
         self.doing, self.found, self.expected, self.remedy = doing, found, expected, remedy
         super().__init__(f"{doing}: found {found}; expected {expected}. {remedy}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes with their parts."""
+        return _again, (type(self), self.doing, self.found, self.expected, self.remedy)
+
+
+def _again(kind: type[XltError], doing: str, found: str, expected: str, remedy: str) -> XltError:
+    return kind(doing, found=found, expected=expected, remedy=remedy)
 
 
 class UsageError(XltError):
@@ -56,6 +67,10 @@ class DownloadError(XltError):
 
 class OutputError(XltError):
     """A dataset or file that cannot be written."""
+
+
+class ClusterError(XltError):
+    """A cluster that cannot be reached, or whose workers cannot do their part."""
 
 
 class DatasetError(XltError):

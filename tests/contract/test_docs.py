@@ -6,7 +6,9 @@ import json
 import re
 import shlex
 import shutil
+import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ import nltk
 import numpy as np
 import pytest
 
-from tests.command import run_here
+from tests.command import forked_python, run_here
 from tests.conftest import PROJECT
 from tests.contract.command_docs import all_commands, render
 from tests.counterfit.toy import GROUPS, RUSSIAN, RUSSIAN_ANTONYMS, write_toy
@@ -23,12 +25,13 @@ from tests.results.made import judged, made_run
 from tests.small_models import save_small_bert
 from tests.small_wordnet import write_wordnet
 from tests.statistics.simulated import judged as judged_sides
+from tests.store.hub_server import DEPRECATED, standing_in
 from tests.store.made import finished_run
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 SAMPLES = PROJECT / "data" / "samples" / "paraphrase"
 LANGUAGES = ("de", "en", "es", "fr", "ja", "ko", "zh")
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings(DEPRECATED)]
 
 
 def blocks(page: Path, kind: str) -> list[str]:
@@ -47,8 +50,15 @@ def with_small_digest(command: list[str]) -> list[str]:
     ]
 
 
+def without_cluster(command: list[str]) -> list[str]:
+    """The command on this machine alone; tests/engines has a cluster."""
+    dropped = {k for k, word in enumerate(command) if word in ("--engine", "--ray-address", "--blocks")}
+    return [word for k, word in enumerate(command) if k not in dropped and k - 1 not in dropped]
+
+
 def brief(command: list[str]) -> list[str]:
     """Fewer steps of nano and fewer rows of PAWS-X than the page shows, which takes minutes."""
+    command = without_cluster(command)
     command = ["1500:1540" if word == "1500:2000" else word for word in command]
     if "all" in command and "--rows" not in command:  # of pairs of languages
         command = [*command, "--rows", "0:12"]
@@ -67,7 +77,7 @@ def at_hand(command: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]
 
 
 @pytest.fixture
-def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working folder with the files that the pages speak of."""
     pairs = [line.split("\t") for line in (SAMPLES / "train-en.tsv").read_text(encoding="utf-8").splitlines()][:60]
     shutil.copy(SAMPLES / "train-en.tsv", "train.tsv")
@@ -77,6 +87,7 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(nltk.data, "path", [str(clean_folder / "nltk_data")])
     monkeypatch.setenv("XLT_STORE", str(clean_folder / "store"))
     monkeypatch.setenv("XLT_CACHE", str(clean_folder / "cache"))
+    monkeypatch.setattr(sys, "executable", forked_python())  # in which sweeps run their commands
     Path("polarity.tsv").write_text("".join(f"{a}\t{label}\n" for a, _, label in pairs))
     Path("named.tsv").write_text("id\tquestion\tkind\n" + "".join(f"{k}\t{p[0]}\t{p[2]}\n" for k, p in enumerate(pairs)))
     for name in ("neighbors.json", "published.json"):
@@ -93,7 +104,8 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table = datasets.Dataset.from_dict(rows | {"label": [int(p[2]) for p in pairs]})
     table.cast_column("label", features["label"]).to_parquet(hub / "train.parquet")
     (hub / "README.md").write_text("---\nconfigs:\n- config_name: mrpc\n  data_files: train.parquet\n---\n")
-    return clean_folder
+    with standing_in(monkeypatch):
+        yield clean_folder
 
 
 def lay_out_store(capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +212,7 @@ def test_the_examples_of_the_help_texts_run(desk: Path, capsys: pytest.CaptureFi
         words = [next(desk.glob("train-synonym-m10-*")).name if word.endswith("-1a2b3c4d") else word for word in words]
         if words[0] == "xlt-train" and words[1] == "fit":
             words += ["--max_steps", "3"]
-        done = run_here(capsys, *words[1:], program=words[0])
+        done = run_here(capsys, *at_hand(without_cluster(words), capsys)[1:], program=words[0])
         assert done.code == 0, f"{line}: {done.err}"
 
 

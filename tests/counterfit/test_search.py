@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from tests.counterfit import reference
+from tests.engines.in_process import InProcess
 from xlt_augment.counterfit import search
-from xlt_augment.counterfit.search import Nearest, close_pairs, nearest
+from xlt_augment.counterfit.search import Nearest, Search, close_pairs, nearest
+from xlt_augment.counterfit.spread import SpreadSearch, cut_rows
 from xlt_augment.errors import VectorError
 
 METRICS = st.sampled_from(["cosine", "euclidean"])
@@ -28,8 +30,15 @@ def lists(found: Nearest) -> list[list[tuple[int, int]]]:
 def compare(
     matrix: np.ndarray, *, order: np.ndarray | None = None, block: int = 2048, **settings: Any
 ) -> list[list[tuple[int, int]]]:
-    """Assert that search and brute force agree; returns the lists."""
-    found = lists(nearest(matrix, order=order, block=block, **settings))
+    """Assert that search, its row blocks on a cluster and brute force agree; returns the lists."""
+    whole = nearest(matrix, order=order, block=block, **settings)
+    found = lists(whole)
+    for divided in (
+        SpreadSearch(InProcess(lost=[0]), 1 + len(matrix) % 5)(matrix, order=order, **settings),
+        Search(matrix, settings["k"], settings["threshold"], settings["metric"], order).of(range(len(matrix)), block),
+    ):
+        for mine, theirs in zip(whole, divided):
+            assert (mine.dtype, mine.tolist()) == (theirs.dtype, theirs.tolist())
     assert found == reference.neighbors(matrix, order=None if order is None else order.tolist(), **settings)
     return found
 
@@ -233,3 +242,16 @@ def test_threads_of_the_products_do_not_show(metric: str) -> None:
             pairs.append([part.tobytes() for part in close_pairs(matrix.astype(np.float64), above=70.0, block=block)])
     assert found[0] == found[1] == found[2]
     assert pairs[0] == pairs[1] == pairs[2]
+
+
+def test_runs_of_rows_are_even_and_all() -> None:
+    assert cut_rows(10, 3) == [range(3), range(3, 6), range(6, 10)]
+    assert cut_rows(2, 9) == [range(1), range(1, 2)]
+    assert len(cut_rows(5_000, None)) == 3
+    assert len(cut_rows(50_000_000, None)) == 4_096
+
+
+@pytest.mark.parametrize("k", [0, 5, 9])
+def test_a_divided_search_refuses_what_the_other_does(k: int) -> None:
+    with pytest.raises(VectorError, match=f"k = {k} and 5 words"):
+        SpreadSearch(InProcess())(np.ones((5, 2), np.float32), k=k, threshold=1.0)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.command import SCRIPTS, Outcome, run_here
+from tests.command import SCRIPTS, Outcome, forked_python, run_here
 from xlt_augment import Substitute, Swap, SynonymSet, build
 
 ROWS = 12
@@ -471,7 +471,8 @@ def test_ctrl_c_reaches_the_workers_too_and_is_still_one_line(work: Path) -> Non
 
 @pytest.mark.parametrize(("redirection", "code"), [(">/dev/full", 1), ("| true", 1), (">&-", 0)])
 def test_an_output_that_takes_nothing(redirection: str, code: int, work: Path) -> None:
-    command = f"set -o pipefail; {sys.executable} -m xlt_train {JUDGE} {redirection}"
+    python = sys.executable if "&-" in redirection else forked_python()
+    command = f"set -o pipefail; {python} -m xlt_train {JUDGE} {redirection}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr

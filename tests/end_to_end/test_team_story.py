@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-
 from tests.command import SCRIPTS
 from tests.conftest import PROJECT
 

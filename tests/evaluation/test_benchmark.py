@@ -1,20 +1,20 @@
 """The benchmark of all pairs runs, its two ways predict the same, and it says so where they do not."""
 
 import subprocess
-import sys
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.command import forked_python
 from tests.conftest import PROJECT
 
 FOLDER = PROJECT / "benchmarks"
 
 
 def test_it_runs() -> None:
-    done = subprocess.run([sys.executable, str(FOLDER / "evaluate.py"), "--quick"], capture_output=True, text=True, check=True)
+    done = subprocess.run([forked_python(), str(FOLDER / "evaluate.py"), "--quick"], capture_output=True, text=True, check=True)
     assert "same predictions" in done.stdout
     assert "written" not in done.stdout
 

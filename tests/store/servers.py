@@ -24,7 +24,7 @@ _START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Server:
-    """How to reach a server: `address(name)` is that of a store of this name; `environment` leads there and holds the credentials."""
+    """How to reach a server: the address of a store of a name, the environment that leads there, what to do before."""
 
     address: Callable[[str], str]
     environment: dict[str, str] = field(default_factory=dict)
@@ -135,7 +135,7 @@ def rclone_s3(folder: Path) -> Iterator[Server]:
     command = [program, "serve", "s3", "--config", os.devnull, "--addr", f"127.0.0.1:{port}"]
     command += ["--auth-key", f"{ACCESS_KEY},{SECRET}", str(root)]
     with running(command, speaks_http(port), folder / "rclone.log"):
-        yield Server(lambda name: f"s3://{name}/stores/one", s3_environment(port), lambda name: (root / name).mkdir())
+        yield Server(lambda name: f"s3://{name}/stores/one", s3_environment(port), _make_bucket(port))
 
 
 def newer_rclone() -> str | None:

@@ -1,12 +1,12 @@
 """The benchmark of training steps: its plain EAR is EAR, its interval is one, and it runs."""
 
 import subprocess
-import sys
 from types import ModuleType
 
 import pytest
 import torch
 
+from tests.command import forked_python
 from tests.conftest import PROJECT
 from xlt_train.methods.registry import METHODS
 
@@ -42,7 +42,7 @@ def test_an_interval_of_order_statistics(script: ModuleType) -> None:
 
 def test_it_runs() -> None:
     done = subprocess.run(
-        [sys.executable, str(FOLDER / "train_step.py"), "--quick"], capture_output=True, text=True, check=True
+        [forked_python(), str(FOLDER / "train_step.py"), "--quick"], capture_output=True, text=True, check=True
     )
     names = [line.split("  ")[0] for line in done.stdout.splitlines()]
     assert {"baseline", "rs-da", "rs-rp", "adv", "ear", "ear, plain way"} <= set(names)

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import torch
 
+from tests.command import forked_python
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dull", "film", "good", "very"]
 
@@ -219,7 +221,7 @@ def test_the_whole_laboratory_in_little_and_again(
 ) -> None:
     """All runs are noted; started again it does those that are missing and no other."""
     words = [str(BENCHMARKS / "laboratory.py"), "--quick", "--workers", "1", "--out", str(tmp_path)]
-    first = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    first = subprocess.run([forked_python(), *words], capture_output=True, text=True, check=False)
     assert first.returncode == 0, first.stderr
     path = tmp_path / "laboratory.json"
     found = json.loads(path.read_text())

@@ -1,5 +1,6 @@
 """A dataset that came from a store: its record is believed only where it is whole, harmless and of this very dataset."""
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -30,7 +31,14 @@ def record(dataset: Path, reference: str = "nlp/pawsx-en@v3", **changes: Any) ->
     manifest = json.loads((dataset / "xlt.json").read_bytes())
     said = {"format": "xlt-pull/1", "reference": reference, "store": dict(STORE), "kind": "dataset"}
     hashes = {"identity": manifest["logical_hash"], "artifact": "ab" * 32, "manifest_sha256": manifest["manifest_sha256"]}
-    return said | hashes | changes
+    return sealed(said | hashes | changes)
+
+
+def sealed(body: dict[str, Any]) -> dict[str, Any]:
+    """The record with its hash, whatever it says."""
+    rest = {key: value for key, value in body.items() if key != "sha256"}
+    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return rest | {"sha256": hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()}
 
 
 @pytest.fixture
@@ -124,7 +132,8 @@ def test_a_record_that_no_pull_writes_is_refused(change: Change, pulled: Path) -
     body = record(pulled)
     change(body)
     path = pulled.with_name("pawsx-en@v3.json")
-    path.write_bytes((json.dumps(body, indent=2) + "\n").encode())
+    content = json.dumps(sealed(body), indent=2, ensure_ascii=False) + "\n"
+    path.write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(DatasetError, match="Pull the dataset again") as error:
         TrainingSet.open(pulled)
     said = str(error.value)
@@ -148,6 +157,8 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "deep": (lambda content: b"[" * 60_000, "Pull the dataset again"),
     "large": (lambda content: content + b" " * (1 << 20), "Pull the dataset again"),
     "no UTF-8": (lambda content: content.replace(b"nlp", b"\xff"), "Pull the dataset again"),
+    "a flipped bit": (lambda content: content.replace(b"corpora", b"corporq"), "changed record.*Pull the dataset again"),
+    "no hash": (lambda content: content.replace(b'"sha256"', b'"sha257"'), "KeyError.*Pull the dataset again"),
     "newer": (lambda content: content.replace(b"xlt-pull/1", b"xlt-pull/2"), "found the format 'xlt-pull/2'.*Update xlt"),
 }
 
@@ -170,7 +181,7 @@ def test_a_record_that_is_a_folder_is_refused(pulled: Path) -> None:
 
 @pytest.mark.parametrize("key", ["manifest_sha256", "identity"])
 def test_the_record_of_another_dataset_is_refused(key: str, pulled: Path) -> None:
-    pulled.with_name("pawsx-en@v3.json").write_bytes(pretty_json(record(pulled) | {key: "cd" * 32}))
+    pulled.with_name("pawsx-en@v3.json").write_bytes(pretty_json(sealed(record(pulled) | {key: "cd" * 32})))
     with pytest.raises(DatasetError, match="cdcdcdcdcdcd.*xlt-augment store pull nlp/pawsx-en@v3 --store s3://corpora/xlt"):
         TrainingSet.open(pulled)
 

@@ -1,14 +1,15 @@
 """A run and its checkpoints are plain transformers folders, with a card and without pickles."""
 
 import json
+import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.command import forked_python
 from tests.train.conftest import Once
 from tests.train.toy import ENGLISH, Toy, checkpoints, fit_here, pairs
 from xlt_train import evaluate
@@ -51,7 +52,10 @@ def opened(run: Path) -> dict[str, Any]:
     """What a process without XLT finds in the run and its checkpoints."""
     folders = [str(path) for path in (run, *checkpoints(run))]
     words = [json.dumps(value) for value in (FIRST, SECOND, *folders)]
-    done = subprocess.run([sys.executable, "-c", PLAIN, *words], capture_output=True, text=True, timeout=240, check=False)
+    env = os.environ | {"HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [forked_python(), "-c", PLAIN, *words], env=env, capture_output=True, text=True, timeout=240, check=False
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert list(found) == folders

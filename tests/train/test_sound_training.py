@@ -1,7 +1,6 @@
 """Every method through `fit`: accumulation, processes, seeds, epochs, kills; and what must be equal to the bit."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.command import forked_python
 from tests.conftest import PROJECT
 from tests.train.conftest import Once, TokenToy
 from tests.train.toy import SETTINGS, Toy, checkpoint_states, environment, fit_here, fit_words, kill_when
@@ -111,10 +111,8 @@ def grouped(still: Path, toy: Toy, once: Once) -> Path:
         (folder / "runs.json").write_text(json.dumps(runs))
         group = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
         words = [*group, "-m", "tests.train.several_fits", str(folder / "runs.json")]
-        path = os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])
-        done = subprocess.run(
-            words, cwd=PROJECT, env=environment(1) | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=240
-        )
+        env = environment(1) | {"PYTHON_EXEC": forked_python()}  # what it starts the two with
+        done = subprocess.run(words, cwd=PROJECT, env=env, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr[-3000:]
 
     return once("grouped", make)

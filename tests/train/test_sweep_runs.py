@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock, Timeout
 
-from tests.command import Outcome
+from tests.command import Outcome, forked_python
 from tests.train.conftest import Once
 from tests.train.toy import Toy, fit_here, run_train, snapshot
 from xlt_train.cli.main import cli
@@ -43,7 +43,8 @@ save_strategy = "steps"
 save_steps = 3
 max_steps = 200
 """
-COMMAND = [sys.executable, "-m", "xlt_train"]
+# A process of its own, whose runs need not load torch each.
+COMMAND = [sys.executable, "-c", "import sys; sys.executable = sys.argv.pop(1); from xlt_train.cli.main import main; main()"]
 
 
 def words(toy: Toy, *more: object, data: Path | None = None) -> list[str]:
@@ -53,7 +54,7 @@ def words(toy: Toy, *more: object, data: Path | None = None) -> list[str]:
 
 def sweep_apart(*args: str, cwd: Path) -> Outcome:
     """The command in a process of its own."""
-    done = subprocess.run([*COMMAND, *args], cwd=cwd, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run([*COMMAND, forked_python(), *args], cwd=cwd, capture_output=True, text=True, timeout=400, check=False)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
@@ -205,7 +206,7 @@ def _step(folder: Path) -> int:
 
 def _end_after(step: int, number: int, args: list[str]) -> tuple[int, str]:
     """Start the sweep, and send the signal to it alone when its run has a checkpoint after this step."""
-    running = subprocess.Popen([*COMMAND, *args], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    running = subprocess.Popen([*COMMAND, forked_python(), *args], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while running.poll() is None and _step(Path("out")) <= step:
         time.sleep(0.01)
     running.send_signal(number)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
 
-from tests.command import SCRIPTS
+from tests.command import forked_python
 from tests.train.conftest import Once
 from tests.train.toy import CLASSES, MAX_LENGTH, ROWS, SETTINGS, Toy, environment, fit_here, fit_words
 from xlt_train import evaluate
@@ -45,7 +45,7 @@ def two_processes(toy: Toy, once: Once) -> list[dict[str, Any]]:
         words = fit_words(toy.synonym, "rs-da", max_steps=6)
         running = []
         for k in (1, 2):
-            command = [str(SCRIPTS / "xlt-train"), *words, "--output_dir", f"run-{k}", "--json"]
+            command = [forked_python(), "-m", "xlt_train", *words, "--output_dir", f"run-{k}", "--json"]
             with (folder / f"{k}.json").open("wb") as out:
                 running.append(subprocess.Popen(command, cwd=folder, env=environment(k), stdout=out, stderr=subprocess.DEVNULL))
         assert [process.wait(timeout=240) for process in running] == [0, 0]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pytest
 
-from tests.command import SCRIPTS, Outcome
+from tests.command import Outcome, forked_python
 from xlt_augment import Substitute, Swap, SynonymSet, build
 
 # class -> groups of words that stand for each other: a text's class is that of its two words, whatever its order
@@ -188,13 +188,13 @@ def fit_here(data: Path, method: str, output_dir: Path, **settings: Any) -> Any:
 
 
 def environment(hash_seed: int) -> dict[str, str]:
-    """The environment of a process with another order of sets and of its own hashes."""
-    return {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+    """The environment of a process with another order of sets and of its own hashes; the Hub is not asked."""
+    return {**os.environ, "PYTHONHASHSEED": str(hash_seed), "HF_HUB_OFFLINE": "1"}
 
 
 def kill_when(ready: Callable[[Path], bool], words: Sequence[str], *, cwd: Path, folder: Path, hash_seed: int) -> bool:
-    """Start `xlt-train`, SIGKILL it as soon as `ready(folder)`. False when the run was over before."""
-    command = [str(SCRIPTS / "xlt-train"), *words]
+    """Start `xlt-train`, have it killed by SIGKILL as soon as `ready(folder)`. False when the run was over before."""
+    command = [forked_python(), "-m", "xlt_train", *words]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     running = subprocess.Popen(command, cwd=cwd, env=environment(hash_seed), **quiet)  # type: ignore[call-overload]
     try:
@@ -202,7 +202,7 @@ def kill_when(ready: Callable[[Path], bool], words: Sequence[str], *, cwd: Path,
             with suppress(subprocess.TimeoutExpired):
                 running.wait(0.005)
     finally:
-        running.kill()
+        running.send_signal(signal.SIGUSR1 if command[0] != sys.executable else signal.SIGKILL)  # see tests/forking/client.py
         running.wait()
     return running.returncode == -signal.SIGKILL and json.loads((folder / "xlt-run.json").read_bytes())["status"] == "started"
 

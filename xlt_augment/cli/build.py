@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from xlt_augment.cli.compiler import load_compiler
-from xlt_augment.cli.options import Help, Names, Probability, Size, Spaced, joined
+from xlt_augment.cli.options import Help, Names, Probability, Size, Spaced, engine_options, joined
 
 _DEFAULTS = {"m": 10, "p": 0.1, "words": "span", "case": "initial"}
 _EXAMPLES = """Examples:
@@ -21,6 +21,7 @@ xlt-augment build polarity.tsv --columns sentence,label --text-columns sentence
 xlt-augment build 'shards/*.jsonl' --text-columns premise,hypothesis --label-column gold
 xlt-augment build hf:nyu-mll/glue/mrpc:train --out mrpc-10
 xlt-augment build train.tsv --tokenizer bert-base-multilingual-cased
+xlt-augment build train.tsv --engine ray --ray-address head:6379
 xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
 
 
@@ -97,9 +98,16 @@ xlt-augment build train.tsv --protect not --protect 're:[A-Z].*' --dry-run"""
 @click.option(
     "--num-proc",
     type=click.IntRange(1),
-    help="Worker threads, at most the cores; the result does not depend on it.  [default: all cores]",
+    help="Worker threads, at most the cores; the result does not depend on it.  [default: all cores; a Ray worker 1]",
 )
-@click.option("--max-shard-size", type=Size(), default="500MB", show_default=True, help="Size of the Arrow files.")
+@engine_options("one for each 65,536 rows, at most 4,096")
+@click.option(
+    "--max-shard-size",
+    type=Size(),
+    default="500MB",
+    show_default=True,
+    help="Size of the Arrow files, which hold at most 65,536 source rows.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the dataset at the target, in one step once the new one is complete.")
 @click.option("--dry-run", is_flag=True, help="Check everything, show what would be built, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")  # fmt: skip
@@ -114,6 +122,7 @@ def build(source: str | None, **options: Any) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # or whole texts are encoded by threads of the library's own
     from xlt_augment.cli.report import json_report, preparing, progress_bar, show_plan, show_report
     from xlt_augment.materialize.build import run_build
+    from xlt_augment.materialize.engines.choose import open_engine
     from xlt_augment.materialize.plan import plan_build
     from xlt_augment.resources import resource
 
@@ -122,20 +131,21 @@ def build(source: str | None, **options: Any) -> None:
     if source is None:
         source = str(resource("samples/paraphrase/train-en.tsv"))
         click.echo("no SOURCE given: taking the embedded sample, English sentence pairs written for XLT", err=True)
-    with preparing():
-        reading = {name: options[name] for name in ("text_columns", "label_column", "header", "columns", "labels")}
-        plan = plan_build(
-            source, operator, m=settings["m"], seed=options["seed"], tokenizer=options["tokenizer"],
-            out=options["out"], overwrite=options["overwrite"], num_proc=options["num_proc"], **reading,
-        )  # fmt: skip
-    if options["dry_run"]:
-        show_plan(plan, as_json=options["as_json"])
-        return
-    with progress_bar(plan.rows) as progress:
-        report = run_build(
-            plan, overwrite=options["overwrite"], num_proc=options["num_proc"], max_shard_size=options["max_shard_size"],
-            progress=progress,
-        )  # fmt: skip
+    engine = {name: options[name] for name in ("num_proc", "ray_address", "blocks")}
+    with open_engine(options["engine"], **engine) as opened:
+        with preparing():
+            reading = {name: options[name] for name in ("text_columns", "label_column", "header", "columns", "labels")}
+            plan = plan_build(
+                source, operator, m=settings["m"], seed=options["seed"], tokenizer=options["tokenizer"],
+                out=options["out"], overwrite=options["overwrite"], num_proc=options["num_proc"], **reading,
+            )  # fmt: skip
+        if options["dry_run"]:
+            show_plan(plan, as_json=options["as_json"])
+            return
+        with progress_bar(plan.rows) as progress:
+            report = run_build(
+                plan, overwrite=options["overwrite"], max_shard_size=options["max_shard_size"], engine=opened, progress=progress
+            )
     report = replace(report, seconds=time.perf_counter() - start)  # the reading before it counts too
     if options["as_json"]:
         click.echo(json.dumps(json_report(report), ensure_ascii=False, indent=2))

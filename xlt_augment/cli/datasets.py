@@ -1,6 +1,7 @@
 """`xlt-augment inspect` and `xlt-augment verify`."""
 
 import json
+from pathlib import Path
 
 import click
 
@@ -43,9 +44,16 @@ def inspect(dataset: str, samples: int, as_json: bool) -> None:
 @click.argument("dataset", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def verify(dataset: str, as_json: bool) -> None:
-    """Check that DATASET is what its manifest says: every file's sha256, rows, order, schema, variants, content hashes."""
+    """Check that DATASET is what its manifest says: every file's sha256, rows, order, schema, variants, content hashes.
+
+    A folder that `store export --parquet` wrote is checked likewise, down to the logical hash of its rows.
+    """
+    from xlt_augment.materialize.rendering import RENDERING_NAME
     from xlt_augment.materialize.verify import verify as check
 
+    if (Path(dataset) / RENDERING_NAME).is_file():
+        _verify_rendering(dataset, as_json=as_json)
+        return
     found = check(dataset)
     manifest = found.manifest
     if as_json:
@@ -56,3 +64,15 @@ def verify(dataset: str, as_json: bool) -> None:
     click.echo(f"hash      {manifest.logical_hash}")
     if found.unlisted:
         click.echo(f"note: not part of the dataset: {', '.join(found.unlisted)}", err=True)
+
+
+def _verify_rendering(folder: str, *, as_json: bool) -> None:
+    from xlt_augment.materialize.parquet import verify_parquet
+
+    found = verify_parquet(folder)
+    if as_json:
+        facts = {"path": folder, "verified": True, "rows": found.rows, "logical_hash": found.logical_hash}
+        click.echo(json.dumps(facts | {"files": len(found.files), "unlisted": []}, indent=2))
+        return
+    click.echo(f"verified  {folder}: {len(found.files)} files and {found.rows:,} rows are those of the dataset")
+    click.echo(f"hash      {found.logical_hash}")

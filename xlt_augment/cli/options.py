@@ -1,6 +1,8 @@
 """Option types that several commands share."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -62,6 +64,37 @@ class Spaced(Names):
 def joined(ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, ...], ...]) -> tuple[str, ...] | None:
     """The names of an option that may be repeated, None where it was not given."""
     return tuple(name for names in value for name in names) or None
+
+
+def engine_options(blocks: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """--engine and what belongs to it; `blocks` says how many parts there are by default."""
+
+    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            click.option(
+                "--blocks",
+                type=click.IntRange(1),
+                metavar="N",
+                help=f"With ray: how many parts the work is cut into; the result does not depend on it.  [default: {blocks}]",
+            ),
+            click.option(
+                "--ray-address",
+                metavar="HOST:PORT",
+                help="With ray: a running cluster that this machine is part of.  "
+                "[default: RAY_ADDRESS, else one of this machine's cores]",
+            ),
+            click.option(
+                "--engine",
+                type=click.Choice(["local", "ray"]),
+                default="local",
+                show_default=True,
+                help="Who does the work: threads of this process, or a Ray cluster. The bytes are the same.",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return apply
 
 
 class Help(click.Command):

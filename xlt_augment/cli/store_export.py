@@ -16,8 +16,9 @@ from xlt_augment.cli.options import Help
 _NAME = re.compile(r"[a-z0-9-]+/[a-z0-9-]+(@v[0-9]+)?")
 _EXAMPLES = """Examples:
 xlt-augment store export train-10 --parquet train-10-parquet
-xlt-augment store export nlp/pawsx-en@v3 --store s3://corpora/xlt --parquet pawsx
-xlt-augment store export train-10 --hub my-team/pawsx-synonym --private"""
+xlt-augment store export nli-team/pawsx@v3 --store /mnt/team/store --parquet pawsx-parquet
+xlt-augment store export train-10 --hub nli-team/pawsx-synonym --private
+xlt-augment store export train-10 --hub nli-team/pawsx-synonym --revision m10 --parquet train-10-parquet --json"""
 
 
 @click.command(cls=Help, epilog=_EXAMPLES)
@@ -33,14 +34,16 @@ def export(
 ) -> None:
     """Render SOURCE as Parquet files, or put it on the Hugging Face Hub.
 
-    SOURCE is a dataset folder, or a name TEAM/NAME[@vN] of a store. The Parquet files have the dataset's logical hash, which is
-    checked before they appear. On the Hub, dataset folder, Parquet files and card come in one commit, whose revision is printed.
+    SOURCE is a dataset folder, or a name TEAM/NAME[@vN] of a store. The Parquet files have the dataset's logical hash, which
+    is checked before they appear. On the Hub, dataset folder, Parquet files and card come in one commit; its revision is
+    printed.
     """
     if parquet is None and hub is None:
         raise click.UsageError("Say where to: --parquet OUT, --hub REPO, or both.")
     if hub is None and (revision is not None or private):
         raise click.UsageError("--revision and --private go with --hub.")
-    folder, facts = _folder(source, store), {}
+    folder = _folder(source, store)
+    facts: dict[str, dict[str, Any]] = {}
     if parquet is not None:
         facts |= {"parquet": _rendered(folder, Path(parquet))}
     if hub is not None:
@@ -55,11 +58,13 @@ def export(
 def _folder(source: str, store: str | None) -> Path:
     """The dataset folder that SOURCE is, or that a store's dataset of that name is pulled to."""
     known = store or os.environ.get("XLT_STORE")
-    if store is None and (known is None or Path(source).exists() or not _NAME.fullmatch(source)):
+    if not known or (store is None and (Path(source).exists() or not _NAME.fullmatch(source))):
         return Path(source)
-    from xlt_augment.store.pull import pull  # type: ignore[import-not-found, unused-ignore]
+    from xlt_augment.store.names import parse_name
+    from xlt_augment.store.pull import pull
+    from xlt_augment.store.repository import Store
 
-    return Path(pull(source, store=known).path)
+    return pull(Store.open(known), parse_name(source)).path
 
 
 def _rendered(folder: Path, out: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ xlt-augment store publish train-10 nli-team/pawsx --again"""
 
 _PULL = """Examples:
 xlt-augment store pull nli-team/pawsx --store /mnt/team/store
-xlt-train fit --data "$(xlt-augment store pull nli-team/pawsx@v3)" --model nano --output_dir run
+xlt-train fit --data "$(xlt-augment store pull nli-team/pawsx@v3)" --method rs-da --model nano --output_dir pulled
 xlt-augment store pull nli-team/pawsx --max-size 50GB --threads 8"""
 
 

@@ -2,21 +2,32 @@
 
 import importlib.util
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from xlt_augment.cli.options import Help
+from xlt_augment.cli.options import Help, engine_options
 from xlt_augment.cli.synonyms import check_target
+from xlt_augment.cli.synonyms_build_options import (
+    a_path,
+    constraint_options,
+    fit_options,
+    neighbor_options,
+    vector_options,
+)
 from xlt_augment.errors import UsageError, VectorError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xlt_augment.counterfit.build import Built, SynonymRecipe
     from xlt_augment.counterfit.constraints import PairList
     from xlt_augment.counterfit.lexicon import Lexicon
+    from xlt_augment.counterfit.search import Nearest
 
 _EXAMPLES = """Examples:
 xlt-augment synonyms build --vectors vectors.txt.gz --synonym-pairs ppdb.txt --antonym-pairs antonyms.txt --out english.arrow
@@ -24,114 +35,19 @@ xlt-augment synonyms build --vectors vectors.txt.gz --wordnet --agreement --eval
 xlt-augment synonyms build --vectors glove.6B.zip --member glove.6B.300d.txt --wordnet --limit 50000
 xlt-augment synonyms build --vectors russian.txt --language ru --synonym-pairs russian-synonyms.txt"""
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _path(*names: str, **more: Any) -> Decorator:
-    return click.option(*names, type=click.Path(), **more)
-
-
-def _number(name: str, default: float, help: str) -> Decorator:
-    return click.option(name, type=float, default=default, show_default=True, help=help)
-
-
-def _drop(name: str, default: bool, help: str) -> Decorator:
-    return click.option(f"--drop-{name}/--keep-{name}", default=default, show_default=True, help=help)
-
-
-def _together(*decorators: Decorator) -> Decorator:
-    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
-        for decorate in reversed(decorators):
-            function = decorate(function)
-        return function
-
-    return apply
-
-
-_vector_options = _together(
-    _path("--vectors", required=True, help="Word vectors: GloVe text, word2vec text or binary; also .gz, .bz2, .zst, .zip."),
-    click.option(
-        "--format",
-        type=click.Choice(["auto", "glove", "word2vec", "word2vec-bin"]),
-        default="auto",
-        show_default=True,
-        help="Format of the vectors.",
-    ),
-    click.option("--member", metavar="NAME", help="Which file of a .zip with several."),
-    _path("--vocabulary", help="Take only the words of this file, one a line."),
-    click.option("--limit", type=click.IntRange(1), help="Read only the first rows."),
-    click.option(
-        "--lower",
-        is_flag=True,
-        help="Put all words in lower case. Of spellings that fall together, the one in lower case stays, else the first.",
-    ),
-)
-_constraint_options = _together(
-    _path("--synonym-pairs", multiple=True, help="File with two synonyms a line. Repeatable."),
-    _path("--antonym-pairs", multiple=True, help="File with two antonyms a line. Repeatable."),
-    click.option("--wordnet", is_flag=True, help="Take pairs, lemmas and parts of speech from WordNet (English)."),
-    _path("--wordnet-dir", help="Folder of the WordNet database; implies --wordnet."),
-    click.option(
-        "--senses", type=click.IntRange(1), default=2, show_default=True, help="Most frequent senses of a word that give pairs."
-    ),
-    _number("--share", 0.0, "Least share of a sense in the tagged occurrences of a word, for WordNet's pairs."),
-    click.option("--inflect/--no-inflect", default=True, show_default=True, help="WordNet's pairs also for inflected forms."),
-)
-_fit_options = _together(
-    _number("--delta", 1.0, "Cosine distance that antonyms are pushed to."),
-    _number("--gamma", 0.0, "Cosine distance that synonyms are pulled to."),
-    _number("--rho", 0.2, "Pairs nearer than this keep their distance."),
-    _number("--k1", 0.1, "Weight of antonym repel."),
-    _number("--k2", 0.1, "Weight of synonym attract."),
-    _number("--k3", 0.1, "Weight of vector-space preservation."),
-    click.option("--steps", type=click.IntRange(0), default=20, show_default=True, help="Steps of counter-fitting."),
-)
-_neighbor_options = _together(
-    click.option("--k", type=click.IntRange(1), default=8, show_default=True, help="Most neighbors of a word."),
-    click.option("--threshold", type=float, help="Greatest distance of a neighbor.  [default: 0.2; for euclidean 0.632]"),
-    click.option(
-        "--metric", type=click.Choice(["cosine", "euclidean"]), default="cosine", show_default=True, help="Which distance."
-    ),
-    click.option("--candidates", type=click.IntRange(1), help="Nearest words that the pair filters see.  [default: 4 k]"),
-    click.option("--one-word/--any-token", default=True, show_default=True, help="Only entries that are one word."),
-    click.option(
-        "--max-rank", type=click.IntRange(0), default=50_000, show_default=True, help="Only so many first rows; 0: all."
-    ),
-    _drop("numbers", True, "Digits, and the language's words for numbers, days and months."),
-    _drop("function-words", True, "The language's function words."),
-    _path("--function-word-list", help="A file of function words, for a language without a list of ours or in its place."),
-    _drop("foreign", True, "Words in another script, single letters, and what WordNet or --word-list does not know."),
-    _path("--word-list", help="A file with all words of the language, for --drop-foreign."),
-    _drop("antonyms", True, "Pairs of antonyms, and of their inflected forms."),
-    _drop("same-lemma", True, "Pairs of forms of one lemma."),
-    click.option(
-        "--agreement/--no-agreement",
-        default=False,
-        show_default=True,
-        help="Only neighbors that can stand in each usual part of speech and form of the word (with WordNet).",
-    ),
-    click.option(
-        "--rarity",
-        type=click.FloatRange(0),
-        default=0,
-        show_default=True,
-        help="How many times further down the vectors file than its word a neighbor may stand; 0: any.",
-    ),
-    click.option("--mutual/--one-way", default=False, show_default=True, help="Only pairs that are neighbors of each other."),
-)
-
 
 @click.command("build", cls=Help, epilog=_EXAMPLES)
-@_vector_options
-@_constraint_options
-@_fit_options
-@_neighbor_options
+@vector_options
+@constraint_options
+@fit_options
+@neighbor_options
 @click.option("--language", default="en", show_default=True, help="Language of the vectors (ISO 639-1), recorded.")
-@_path("--evaluate", multiple=True, help="Word similarities (SimLex-999, WordSim-353) to judge the vectors by. Repeatable.")
-@_path("--save-vectors", help="Also write the counter-fitted vectors: .txt, .txt.gz or .bin.")
-@_path("--out", help="Synonym set to write.  [default: here, named after vectors and hash]")
+@a_path("--evaluate", multiple=True, help="Word similarities (SimLex-999, WordSim-353) to judge the vectors by. Repeatable.")
+@a_path("--save-vectors", help="Also write the counter-fitted vectors: .txt, .txt.gz or .bin.")
+@a_path("--out", help="Synonym set to write.  [default: here, named after vectors and hash]")
 @click.option("--overwrite", is_flag=True, help="Replace files of these names.")
 @click.option("--num-proc", type=click.IntRange(1), help="Threads; the result does not depend on it.  [default: all cores]")
+@engine_options("one for each 2,048 words, at most 4,096")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def build_set(**options: Any) -> None:
     """Make a synonym set: vectors are counter-fitted to pairs of synonyms and antonyms, near words searched and filtered.
@@ -156,7 +72,7 @@ def build_set(**options: Any) -> None:
     for path in options["evaluate"]:
         read_ratings(path)  # its errors before the long work
     _say_missing(known, options["language"])
-    with StepLog() as shown, _threads(options["num_proc"]):
+    with _search(options) as search, StepLog() as shown, _threads(options["num_proc"]):
         shown.stage("reading vectors")
         vectors = read_vectors(
             options["vectors"], format=options["format"], member=options["member"], vocabulary=options["vocabulary"],
@@ -165,13 +81,29 @@ def build_set(**options: Any) -> None:
         _check_recorded(options["vectors"], vectors.made["sha256"])
         built = build_synonyms(
             vectors, known, synonyms=pairs[0], antonyms=pairs[1], wordnet=wordnet, recipe=recipe, ratings=options["evaluate"],
-            threads=options["num_proc"], steps=shown,
+            threads=options["num_proc"], steps=shown, search=search,
         )  # fmt: skip
     _say_unused(built)
     target = _write(built, options)
     if options["save_vectors"]:
         built.vectors.save(options["save_vectors"])
     show_built(built, target, time.perf_counter() - start, as_json=options["as_json"])
+
+
+@contextmanager
+def _search(options: dict[str, Any]) -> "Iterator[Callable[..., Nearest]]":
+    """The search for neighbors that --engine names, ready to work."""
+    from xlt_augment.cluster import connected, refuse_ray_options
+    from xlt_augment.counterfit.search import nearest
+
+    if options["engine"] == "local":
+        refuse_ray_options(ray_address=options["ray_address"], blocks=options["blocks"])
+        yield nearest
+        return
+    from xlt_augment.counterfit.spread import SpreadSearch
+
+    with connected(options["ray_address"]) as cluster:
+        yield SpreadSearch(cluster, options["blocks"])
 
 
 def _check_extra() -> None:

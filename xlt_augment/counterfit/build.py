@@ -1,7 +1,7 @@
 """Vectors and constraints in, a synonym set out: the recipe of it all."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +16,7 @@ from xlt_augment.counterfit.kernel_dot import norms
 from xlt_augment.counterfit.kernel_search import pair_dots
 from xlt_augment.counterfit.lexicon import Lexicon
 from xlt_augment.counterfit.neighbors import Neighborhood, Neighbors, find_neighbors
+from xlt_augment.counterfit.search import Nearest, nearest
 from xlt_augment.counterfit.wordnet import WordNet
 from xlt_augment.errors import UsageError
 from xlt_augment.synonyms.synonym_set import SynonymSet
@@ -72,8 +73,10 @@ def build_synonyms(
     threads: int | None = None,
     name: str = "synonyms",
     steps: Steps | None = None,
+    search: Callable[..., Nearest] = nearest,
 ) -> Built:
-    """A synonym set from vectors and pairs; the same for any number of threads.
+    """A synonym set from vectors and pairs; the same for any number of threads, and for any `search` that does what
+    `search.nearest` does.
 
     `ratings` are files of word similarities that the vectors are judged by before and after. Raises ConstraintError,
     VectorError, UsageError or SynonymError, each before anything is written.
@@ -96,7 +99,7 @@ def build_synonyms(
     vocabulary = Vocabulary(vectors.words, vectors.ranks, known)
     ranks = dict(zip(vectors.words, vectors.ranks.tolist()))
     relations = Relations.of(known, [p for source in antonyms for p in source.pairs], ranks)
-    found = find_neighbors(fitted.matrix, vocabulary, relations, recipe.neighbors, recipe.filters)
+    found = find_neighbors(fitted.matrix, vocabulary, relations, recipe.neighbors, recipe.filters, search)
     made = _made(vectors, known, constraints, fitted, found, recipe)
     for when, matrix in (("before", vectors.matrix), ("after", fitted.matrix)):
         made[f"similarity_{when}"] = {

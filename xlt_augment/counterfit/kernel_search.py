@@ -2,7 +2,7 @@
 
 A score is a float32 proposal that is higher for nearer rows. `bounds` float32 [V]: a pair concerns row i only with a score
 of at least bounds[i]. `slots` int32 [V, C] holds the candidates of each row, `proposed` float32 [V, C] their scores, `counts`
-int32 [V] how many there are.
+int32 [V] how many there are. Where a search is for some rows only, these arrays are theirs: row i stands in place i - base.
 """
 
 import numpy as np
@@ -42,68 +42,68 @@ def worse_score(score: float, metric: int, margin: float) -> np.float32:
 
 @compiled
 def prune(
-    i: int, slots: np.ndarray, proposed: np.ndarray, counts: np.ndarray, bounds: np.ndarray, k: int, metric: int, margin: float
+    p: int, slots: np.ndarray, proposed: np.ndarray, counts: np.ndarray, bounds: np.ndarray, k: int, metric: int, margin: float
 ) -> None:
-    """Drop the candidates of row i that their scores alone rule out, and raise its bound."""
-    count = counts[i]
-    least = np.partition(proposed[i, :count], count - k)[count - k]
-    bounds[i] = max(bounds[i], worse_score(least, metric, margin))
+    """Drop the candidates of the row in place p that their scores alone rule out, and raise its bound."""
+    count = counts[p]
+    least = np.partition(proposed[p, :count], count - k)[count - k]
+    bounds[p] = max(bounds[p], worse_score(least, metric, margin))
     kept = 0
     for c in range(count):
-        if proposed[i, c] >= bounds[i]:
-            slots[i, kept], proposed[i, kept] = slots[i, c], proposed[i, c]
+        if proposed[p, c] >= bounds[p]:
+            slots[p, kept], proposed[p, kept] = slots[p, c], proposed[p, c]
             kept += 1
-    counts[i] = kept
+    counts[p] = kept
 
 
 @compiled
 def select(
-    x: np.ndarray, norms: np.ndarray, i: int, slots: np.ndarray, proposed: np.ndarray, counts: np.ndarray, k: int,
+    x: np.ndarray, norms: np.ndarray, i: int, p: int, slots: np.ndarray, proposed: np.ndarray, counts: np.ndarray, k: int,
     limit: np.int64, order: np.ndarray, metric: int,
 ) -> np.int64:  # fmt: skip
-    """Keep the k nearest of row i's candidates within `limit`, nearest first, ties by `order`.
+    """Keep the k nearest of the candidates of row i, in place p, within `limit`, nearest first, ties by `order`.
 
     Returns the distance of the k-th, or -1 when there are fewer.
     """
     kept = 0
-    micros = np.empty(counts[i], np.int64)
-    for c in range(counts[i]):
-        j, score = slots[i, c], proposed[i, c]
+    micros = np.empty(counts[p], np.int64)
+    for c in range(counts[p]):
+        j, score = slots[p, c], proposed[p, c]
         micro = micro_distance(x, norms, i, j, metric)
         if micro > limit:
             continue
         place = kept
         while place > 0:
-            before = slots[i, place - 1]
+            before = slots[p, place - 1]
             if micros[place - 1] < micro or (micros[place - 1] == micro and order[before] < order[j]):
                 break
             place -= 1
         if place >= k:
             continue
         kept = min(kept + 1, k)
-        for p in range(kept - 1, place, -1):
-            micros[p] = micros[p - 1]
-            slots[i, p], proposed[i, p] = slots[i, p - 1], proposed[i, p - 1]
+        for q in range(kept - 1, place, -1):
+            micros[q] = micros[q - 1]
+            slots[p, q], proposed[p, q] = slots[p, q - 1], proposed[p, q - 1]
         micros[place] = micro
-        slots[i, place], proposed[i, place] = j, score
-    counts[i] = kept
+        slots[p, place], proposed[p, place] = j, score
+    counts[p] = kept
     return micros[k - 1] if kept == k else np.int64(-1)
 
 
 @compiled
 def _push(
-    x: np.ndarray, norms: np.ndarray, i: int, j: int, score: np.float32, slots: np.ndarray, proposed: np.ndarray,
+    x: np.ndarray, norms: np.ndarray, i: int, p: int, j: int, score: np.float32, slots: np.ndarray, proposed: np.ndarray,
     counts: np.ndarray, bounds: np.ndarray, k: int, limit: np.int64, order: np.ndarray, metric: int, margin: float,
 ) -> None:  # fmt: skip
-    slots[i, counts[i]], proposed[i, counts[i]] = j, score
-    counts[i] += 1
-    if counts[i] < slots.shape[1]:
+    slots[p, counts[p]], proposed[p, counts[p]] = j, score
+    counts[p] += 1
+    if counts[p] < slots.shape[1]:
         return
-    prune(i, slots, proposed, counts, bounds, k, metric, margin)
-    if 4 * counts[i] > 3 * slots.shape[1]:  # too many within the error of the scores, ties perhaps
-        last = select(x, norms, i, slots, proposed, counts, k, limit, order, metric)
+    prune(p, slots, proposed, counts, bounds, k, metric, margin)
+    if 4 * counts[p] > 3 * slots.shape[1]:  # too many within the error of the scores, ties perhaps
+        last = select(x, norms, i, p, slots, proposed, counts, k, limit, order, metric)
         if last >= 0:
-            bounds[i] = max(bounds[i], least_score(last, metric, margin))
+            bounds[p] = max(bounds[p], least_score(last, metric, margin))
 
 
 @compiled
@@ -128,29 +128,55 @@ def collect(
                 if j <= i:
                     continue
                 if segment[c] >= bounds[i]:
-                    _push(x, norms, i, j, segment[c], slots, proposed, counts, bounds, k, limit, order, metric, margin)
+                    _push(x, norms, i, i, j, segment[c], slots, proposed, counts, bounds, k, limit, order, metric, margin)
                 if segment[c] >= bounds[j]:
-                    _push(x, norms, j, i, segment[c], slots, proposed, counts, bounds, k, limit, order, metric, margin)
+                    _push(x, norms, j, j, i, segment[c], slots, proposed, counts, bounds, k, limit, order, metric, margin)
+
+
+@compiled
+def collect_rows(
+    scores: np.ndarray, left: int, right: int, base: int, x: np.ndarray, norms: np.ndarray, slots: np.ndarray,
+    proposed: np.ndarray, counts: np.ndarray, bounds: np.ndarray, k: int, limit: np.int64, order: np.ndarray, metric: int,
+    margin: float,
+) -> None:  # fmt: skip
+    """Offer a block of scores to the rows on its left side alone, in places from `base`; any row but itself counts."""
+    for r in range(scores.shape[0]):
+        i = left + r
+        p = i - base
+        for start in range(0, scores.shape[1], _SEGMENT):
+            segment = scores[r, start : start + _SEGMENT]
+            mine = bounds[p]
+            hits = np.int32(0)
+            for c in range(segment.size):
+                hits += np.int32(segment[c] >= mine)
+            if hits == 0:
+                continue
+            for c in range(segment.size):
+                j = right + start + c
+                if j != i and segment[c] >= bounds[p]:
+                    _push(x, norms, i, p, j, segment[c], slots, proposed, counts, bounds, k, limit, order, metric, margin)
 
 
 @compiled
 def finish(
-    x: np.ndarray, norms: np.ndarray, slots: np.ndarray, proposed: np.ndarray, counts: np.ndarray, k: int, limit: np.int64,
-    order: np.ndarray, metric: int,
+    x: np.ndarray, norms: np.ndarray, base: int, slots: np.ndarray, proposed: np.ndarray, counts: np.ndarray, k: int,
+    limit: np.int64, order: np.ndarray, metric: int,
 ) -> None:  # fmt: skip
-    """The exact selection for every row."""
-    for i in range(x.shape[0]):
-        select(x, norms, i, slots, proposed, counts, k, limit, order, metric)
+    """The exact selection for every row that has a place."""
+    for p in range(counts.size):
+        select(x, norms, base + p, p, slots, proposed, counts, k, limit, order, metric)
 
 
 @compiled
-def micro_distances(x: np.ndarray, norms: np.ndarray, slots: np.ndarray, counts: np.ndarray, metric: int) -> np.ndarray:
+def micro_distances(
+    x: np.ndarray, norms: np.ndarray, base: int, slots: np.ndarray, counts: np.ndarray, metric: int
+) -> np.ndarray:
     """Distances of the selected neighbors, row after row, in millionths."""
     out = np.empty(counts.sum(), np.int64)
     place = 0
-    for i in range(x.shape[0]):
-        for c in range(counts[i]):
-            out[place] = micro_distance(x, norms, i, slots[i, c], metric)
+    for p in range(counts.size):
+        for c in range(counts[p]):
+            out[place] = micro_distance(x, norms, base + p, slots[p, c], metric)
             place += 1
     return out
 

@@ -1,7 +1,7 @@
 """From fitted vectors to the neighbors of each word: search, then the filters, each with a count of what it removed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -64,8 +64,11 @@ def find_neighbors(
     relations: Relations,
     settings: Neighborhood,
     filters: Filters,
+    search: Callable[..., Nearest] = nearest,
 ) -> Neighbors:
     """The neighbors of the words of `matrix` float32 [V, D]. Word filters come before the search, pair filters after it.
+
+    `search` does what `search.nearest` does.
 
     Raises VectorError when k is not below the number of words, SynonymError when nothing is left.
     """
@@ -79,7 +82,7 @@ def find_neighbors(
         raise _nothing_left("no word", words_removed, "words")
     words = [vocabulary.words[row] for row in kept.tolist()]
     looked_at = min(settings.looked_at, len(words) - 1) if len(words) > settings.k else settings.k
-    found = nearest(
+    found = search(
         np.ascontiguousarray(matrix[kept]), k=looked_at, threshold=settings.within, metric=settings.metric,
         order=_word_order(words),
     )  # fmt: skip

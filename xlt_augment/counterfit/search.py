@@ -44,7 +44,60 @@ def nearest(
     a row.
     Raises VectorError when k is not below the number of rows.
     """
-    count, kind = len(matrix), METRICS[metric]
+    search = Search(matrix, k, threshold, metric, order)
+    places = _Places(search, range(len(matrix)))
+    for left, right, scores in _blocks(search.proposals, search.halves, block):
+        kernel.collect(scores, left, right, matrix, search.norms, *places, *search.limits)
+    return places.result(search)
+
+
+class Search:
+    """What a search knows of the whole matrix; `of` finds the nearest rows of some, the same that `nearest` finds of all.
+
+    The arguments are those of `nearest`.
+    """
+
+    def __init__(self, matrix: np.ndarray, k: int, threshold: float, metric: str, order: np.ndarray | None) -> None:
+        check_count(k, len(matrix))
+        self.matrix, self.norms, kind = matrix, row_norms(matrix), METRICS[metric]
+        self.proposals, self.halves, margin = _proposals(matrix, self.norms, kind)
+        order = np.arange(len(matrix)) if order is None else np.ascontiguousarray(order, np.int64)
+        limit = np.int64(round(min(threshold, 1e12) * kernel.MICRO))
+        self.limits = (k, limit, order, kind, margin)  # as the kernels take them
+        self.bound = kernel.least_score(limit, kind, margin)
+
+    def of(self, rows: range, block: int = BLOCK) -> Nearest:
+        """The nearest of all rows to each of `rows`, whose number in `first` counts from `rows.start`."""
+        places = _Places(self, rows)
+        for left, right, scores in _blocks(self.proposals, self.halves, block, rows):
+            kernel.collect_rows(scores, left, right, rows.start, self.matrix, self.norms, *places, *self.limits)
+        return places.result(self)
+
+
+class _Places:
+    """The candidates of some rows, as the kernels see them."""
+
+    def __init__(self, search: Search, rows: range) -> None:
+        self._base, count = rows.start, len(rows)
+        self._slots, self._counts = np.empty((count, 2 * search.limits[0] + 64), np.int32), np.zeros(count, np.int32)
+        self._proposed = np.empty(self._slots.shape, np.float32)
+        self._bounds = np.full(count, search.bound, np.float32)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self._slots, self._proposed, self._counts, self._bounds))
+
+    def result(self, search: Search) -> Nearest:
+        """The exact choice among the candidates."""
+        k, limit, order, kind, _ = search.limits
+        x, slots, counts = (search.matrix, search.norms, self._base), self._slots, self._counts
+        kernel.finish(*x, slots, self._proposed, counts, k, limit, order, kind)
+        first = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)))
+        rows = slots[np.arange(slots.shape[1])[None, :] < counts[:, None]]
+        return Nearest(first, rows, kernel.micro_distances(*x, slots, counts, kind) / kernel.MICRO)
+
+
+def check_count(k: int, count: int) -> None:
+    """Raises VectorError when k is not below the number of rows."""
     if not 0 < k < count:
         raise VectorError(
             "searching for neighbors",
@@ -52,18 +105,6 @@ def nearest(
             expected="k from 1 to one less than the words",
             remedy="Lower --k, or take more vectors in",
         )
-    norms, order = row_norms(matrix), np.arange(count) if order is None else np.ascontiguousarray(order, np.int64)
-    proposals, halves, margin = _proposals(matrix, norms, kind)
-    limit = np.int64(round(min(threshold, 1e12) * kernel.MICRO))
-    slots, counts = np.empty((count, 2 * k + 64), np.int32), np.zeros(count, np.int32)
-    proposed = np.empty(slots.shape, np.float32)
-    bounds = np.full(count, kernel.least_score(limit, kind, margin), np.float32)
-    for left, right, scores in _blocks(proposals, halves, block):
-        kernel.collect(scores, left, right, matrix, norms, slots, proposed, counts, bounds, k, limit, order, kind, margin)
-    kernel.finish(matrix, norms, slots, proposed, counts, k, limit, order, kind)
-    first = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)))
-    rows = slots[np.arange(slots.shape[1])[None, :] < counts[:, None]]
-    return Nearest(first, rows, kernel.micro_distances(matrix, norms, slots, counts, kind) / kernel.MICRO)
 
 
 def close_pairs(matrix: np.ndarray, *, above: float, block: int = BLOCK) -> tuple[np.ndarray, np.ndarray]:
@@ -110,17 +151,19 @@ def _proposals(matrix: np.ndarray, norms: np.ndarray, metric: int) -> tuple[np.n
     return matrix, (0.5 * norms * norms).astype(np.float32), terms * largest * largest
 
 
-def _blocks(matrix: np.ndarray, halves: np.ndarray | None, block: int) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Scores of the blocks on and above the diagonal, each in the same memory as the one before."""
+def _blocks(
+    matrix: np.ndarray, halves: np.ndarray | None, block: int, rows: range | None = None
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Scores of the blocks on and above the diagonal, or of `rows` with all; each in the same memory as the one before."""
     count = len(matrix)
     memory = np.empty(min(block, count) ** 2, np.float32)
-    for left in range(0, count, block):
-        rows = matrix[left : left + block]
-        for right in range(left, count, block):
+    for left in range(0, count, block) if rows is None else rows[::block]:
+        here = matrix[left : min(left + block, rows.stop if rows else count)]
+        for right in range(0 if rows else left, count, block):
             columns = matrix[right : right + block]
-            scores = memory[: len(rows) * len(columns)].reshape(len(rows), len(columns))
-            np.dot(rows, columns.T, out=scores)
+            scores = memory[: len(here) * len(columns)].reshape(len(here), len(columns))
+            np.dot(here, columns.T, out=scores)
             if halves is not None:
-                scores -= halves[left : left + block, None]
+                scores -= halves[left : left + len(here), None]
                 scores -= halves[None, right : right + block]
             yield left, right, scores

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from xlt_augment.arrays import string_array
-from xlt_augment.content_hash import ContentHasher, type_name
+from xlt_augment.content_hash import BLOCK_ROWS, ContentHasher, type_name
 from xlt_augment.errors import SourceError, UsageError
 from xlt_augment.materialize.columns import Columns, choose_columns
 from xlt_augment.materialize.features import class_label, feature_of, stored_feature
 from xlt_augment.materialize.labels import Labels
 from xlt_augment.materialize.pipeline import run_in_order
-from xlt_augment.materialize.sources import Chunk, Layout, Source, open_source
+from xlt_augment.materialize.sources import Chunk, Layout, Mark, Source, open_source
 from xlt_augment.materialize.sources.base import DEFAULT_COLUMNS, check_names
 from xlt_augment.sha256 import Digest, new_sha256, settle
 
@@ -25,11 +25,19 @@ _HELD_BYTES = 16 << 20  # a source that is no larger stays in memory between the
 _PIECE = 1 << 20  # bytes of a file that are read at once for its sha256
 
 
+class Block(NamedTuple):
+    """`BLOCK_ROWS` rows of a source, or fewer at its end: where the first stands, and the hash of the rows."""
+
+    start: Mark
+    sha256: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
     """A checked source. `sha256` is the hash of its typed values (docs/format.md), the same for a TSV and a Parquet file
     of the same rows; `files` names each file with its size and the sha256 of its bytes; `n_bytes` is its size in memory.
-    `held`: its rows with labels as strings, where they are few enough to be kept.
+    `blocks`: what the first reading noted of each block. `held`: its rows with labels as strings, where they are few enough to
+    be kept.
     """
 
     source: Source
@@ -39,6 +47,7 @@ class Corpus:
     n_bytes: int
     sha256: str
     files: tuple[dict[str, Any], ...]
+    blocks: tuple[Block, ...]
     held: tuple[pa.RecordBatch, ...] | None = None
 
     @property
@@ -51,29 +60,42 @@ class Corpus:
         """Class names in the order of their codes, None without a label column."""
         return self.labels.names() if self.labels else None
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows with the columns of `columns.fields`, labels as int64 codes.
+    def batches(self, first: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of the blocks `first <= k < stop`, or all, with the columns of `columns.fields`, labels as int64 codes.
 
-        Raises SourceError when the source is no longer what was checked.
+        Raises SourceError when they are no longer what was checked.
         """
-        if self.held is not None:
+        blocks = self.blocks[first:stop]
+        if self.held is not None and len(blocks) == len(self.blocks):
             yield from map(self._coded, self.held)
             return
         hasher = source_hasher(self.columns.fields, labelled=self.labels is not None)
-        for chunk in self.source.chunks():
+        to_the_end = first + len(blocks) == len(self.blocks)
+        left = None if to_the_end else len(blocks) * BLOCK_ROWS
+        for chunk in self._chunks(self.source.chunks(blocks[0].start if first else None), left):
             if not {name for name in (*self.columns.text, self.columns.label) if name} <= set(chunk.batch.schema.names):
                 break  # another header: the hash tells below
             batch = self.columns.arrange(chunk.batch, self.labels.strings(chunk) if self.labels else None)
             hasher.update(batch)
             settle(hasher.open())
             yield self._coded(batch)
-        if source_sha256(hasher, self.label_names) != self.sha256:
+        if hasher.blocks() != [block.sha256 for block in blocks]:
             raise SourceError(
                 f"reading {self.name} for the second time",
                 found="another content than the first time",
                 expected="a source that stays as it is during a build",
                 remedy="Build again when nothing writes to it",
             )
+
+    @staticmethod
+    def _chunks(chunks: Iterator[Chunk], left: int | None) -> Iterator[Chunk]:
+        """The first rows, `left` of them, or all."""
+        for chunk in chunks:
+            if left is not None and chunk.batch.num_rows >= left:
+                yield chunk._replace(batch=chunk.batch.slice(0, left))
+                return
+            yield chunk
+            left = None if left is None else left - chunk.batch.num_rows
 
     def _coded(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with the codes of its labels, int64, for their names."""
@@ -93,7 +115,7 @@ class Corpus:
 def source_hasher(fields: Sequence[pa.Field], *, labelled: bool) -> ContentHasher:
     """Hasher of a source's values; with `labelled` the column `label` counts as its class name."""
     kinds = [(f.name, "class_label" if labelled and f.name == "label" else type_name(f.type)) for f in fields]
-    return ContentHasher(kinds, new=new_sha256)
+    return ContentHasher(kinds, BLOCK_ROWS, new_sha256)
 
 
 def source_sha256(hasher: ContentHasher, label_names: Sequence[str] | None) -> str:
@@ -130,6 +152,7 @@ def open_corpus(
 
     def checked() -> Iterator[pa.RecordBatch]:
         for chunk in chain([head], chunks):
+            known.mark(chunk)
             chosen.check_texts(chunk)
             yield chosen.arrange(chunk.batch, reader.count(chunk) if reader else None)
 
@@ -140,16 +163,19 @@ def open_corpus(
     digest = source_sha256(known.hasher, reader.names() if reader else None)
     return Corpus(
         source=source, columns=chosen, labels=reader, rows=known.hasher.rows, n_bytes=known.n_bytes, sha256=digest,
-        files=known.files(), held=None if known.held is None else tuple(known.held),
+        files=known.files(), blocks=known.blocks(), held=None if known.held is None else tuple(known.held),
     )  # fmt: skip
 
 
 class _Known:
-    """What the first reading finds out: the hash of the rows and, beside it, of the files; the rows where they are few."""
+    """What the first reading finds out: where blocks start; the hash of the rows and, beside it, of the files; the rows where
+    they are few."""
 
     def __init__(self, hasher: ContentHasher, files: Sequence[Path]) -> None:
         self.hasher, self.n_bytes = hasher, 0
         self.held: list[pa.RecordBatch] | None = []
+        self._marks: list[Mark] = []
+        self._marked = 0  # rows of the chunks so far
         self._files = [(path, new_sha256()) for path in files]
         self._pieces = self._read_files()
 
@@ -167,6 +193,16 @@ class _Known:
         self.n_bytes += batch.nbytes
         if self.held is not None:
             self.held = [*self.held, batch] if self.n_bytes <= _HELD_BYTES else None
+
+    def mark(self, chunk: Chunk) -> None:
+        """Note the blocks that start in the next chunk."""
+        for row in range(-self._marked % BLOCK_ROWS, chunk.batch.num_rows, BLOCK_ROWS):
+            self._marks.append(chunk.mark(row))
+        self._marked += chunk.batch.num_rows
+
+    def blocks(self) -> tuple[Block, ...]:
+        """All blocks."""
+        return tuple(map(Block, self._marks, self.hasher.blocks()))
 
     def files(self) -> tuple[dict[str, Any], ...]:
         """Name, size and sha256 of every file."""

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -10,13 +10,13 @@ import pyarrow as pa
 
 from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import DatasetError, OutputError
+from xlt_augment.materialize.blocks import dataset_hasher
 from xlt_augment.materialize.card import dataset_card
 from xlt_augment.materialize.dataset import AugmentedDataset
 from xlt_augment.materialize.manifest import DATASET_FORMAT, FileEntry, Manifest, software_versions
 from xlt_augment.materialize.publish import check_target, new_folder
 from xlt_augment.materialize.rendering import RENDERING_NAME, Rendering
 from xlt_augment.materialize.verify import check_file
-from xlt_augment.materialize.write import dataset_hasher
 from xlt_augment.sha256 import settle
 
 if TYPE_CHECKING:
@@ -124,14 +124,20 @@ class _Files:
         self._schema: pa.Schema | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = self._rows = 0  # that wait; of the file under way
-        self._open: tuple[BinaryIO, pq.ParquetWriter] | None = None
+        self._stream: BinaryIO | None = None
+        self._writer: pq.ParquetWriter | None = None
 
     def __enter__(self) -> "_Files":
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._open is not None:
-            self._open[0].close()
+        with suppress(OSError, pa.ArrowException):  # after an error the file will not be kept
+            if self._writer is not None:
+                self._writer.close()
+        if self._writer is not None:
+            self._writer.is_open = False  # or it tries again when it is collected
+        if self._stream is not None:
+            self._stream.close()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows. Raises OSError, and DatasetError for a batch with other columns than the first."""
@@ -153,30 +159,32 @@ class _Files:
         if not self._waiting:
             return
         table = pa.Table.from_batches(self._waiting)
-        stream, writer = self._open = self._open or self._next(table.schema)
+        stream, writer = self._begin(table.schema)
         writer.write_table(table, row_group_size=table.num_rows)
         self._rows += table.num_rows
         self._waiting, self._bytes = [], 0
         if stream.tell() >= self._max_file:
             self._finish()
 
-    def _next(self, schema: pa.Schema) -> "tuple[BinaryIO, pq.ParquetWriter]":
+    def _begin(self, schema: pa.Schema) -> "tuple[BinaryIO, pq.ParquetWriter]":
+        """The file under way, or a new one."""
         import pyarrow.parquet as pq
 
-        stream = (self._folder / f"data-{len(self._done):05d}.partial").open("wb")
-        ranges = [name for name in _WITH_RANGES if name in schema.names]
-        # A dictionary saves a third of the time, and costs nothing where values are too many: the writer gives up after 1 MB.
-        return stream, pq.ParquetWriter(
-            stream, schema, compression="zstd", use_dictionary=True, write_statistics=ranges, version="2.6"
-        )
+        if self._stream is None or self._writer is None:
+            self._stream = (self._folder / f"data-{len(self._done):05d}.partial").open("wb")
+            ranges = [name for name in _WITH_RANGES if name in schema.names]
+            # A dictionary saves a third of the time, and costs nothing where values are too many: then the writer gives up.
+            self._writer = pq.ParquetWriter(
+                self._stream, schema, compression="zstd", use_dictionary=True, write_statistics=ranges, version="2.6"
+            )
+        return self._stream, self._writer
 
     def _finish(self) -> None:
-        if self._open is not None:
-            stream, writer = self._open
-            writer.close()
-            stream.close()
-            self._done.append((Path(stream.name), self._rows))
-        self._open, self._rows = None, 0
+        if self._stream is not None and self._writer is not None:
+            self._writer.close()
+            self._stream.close()
+            self._done.append((Path(self._stream.name), self._rows))
+        self._stream, self._writer, self._rows = None, None, 0
 
     def files(self) -> list[FileEntry]:
         """Finish the last file and give all their final names."""

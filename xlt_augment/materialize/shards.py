@@ -1,6 +1,6 @@
 """Arrow stream files of a stated size, hashed while they are written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,14 +47,16 @@ class _Shard:
 
 
 class ShardWriter:
-    """Writes record batches into `data-K-of-N.arrow` files of about `max_bytes` each; use it as a context manager.
+    """Writes record batches into files `NAME-K.partial` of about `max_bytes` each; use it as a context manager.
 
-    A batch that does not fit is cut by rows, so a shard passes `max_bytes` by one row at most. `files()` names them once
-    all are written.
+    A batch that does not fit is cut by rows, so a shard passes `max_bytes` by one row at most. After each `block_rows` rows,
+    which no batch may lie across, a new one starts: so another writer can start there, and all cut alike. `files()` are its
+    files; `name_shards` gives those of all writers their final names.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema, max_bytes: int) -> None:
-        self._folder, self._schema, self._max_bytes = folder, schema, max_bytes
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, *, max_bytes: int, block_rows: int) -> None:
+        self._folder, self._name, self._schema, self._max_bytes = folder, name, schema, max_bytes
+        self._rows, self._block_rows = 0, block_rows
         self._done: list[FileEntry] = []
         self._shard: _Shard | None = None
 
@@ -68,14 +70,16 @@ class ShardWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows. Raises OSError, for example when the disk is full."""
         start = 0
+        mean = max(1, pa.ipc.get_record_batch_size(batch) // batch.num_rows)  # nbytes would count what is not written
         while start < batch.num_rows:
-            shard = self._shard = self._shard or _Shard(self._folder / f"data-{len(self._done):05d}.partial", self._schema)
-            mean = max(1, batch.nbytes // batch.num_rows)
+            path = self._folder / f"{self._name}-{len(self._done):05d}.partial"
+            shard = self._shard = self._shard or _Shard(path, self._schema)
             part = batch.slice(start, max(1, (self._max_bytes - shard.file.bytes) // mean))
             shard.writer.write_batch(part)
             shard.rows += part.num_rows
             start += part.num_rows
-            if shard.file.bytes + mean > self._max_bytes:
+            self._rows += part.num_rows
+            if shard.file.bytes + mean > self._max_bytes or self._rows % self._block_rows == 0:
                 self._finish()
 
     def open(self) -> Iterator[Digest]:
@@ -89,11 +93,16 @@ class ShardWriter:
         self._shard = None
 
     def files(self) -> list[FileEntry]:
-        """Finish the last shard and give all their final names."""
+        """Finish the last shard and list all of them."""
         self._finish()
-        named = []
-        for k, entry in enumerate(self._done):
-            name = f"data-{k:05d}-of-{len(self._done):05d}.arrow"
-            (self._folder / entry.path).rename(self._folder / name)
-            named.append(entry._replace(path=name))
-        return named
+        return self._done
+
+
+def name_shards(source: Path, target: Path, entries: Sequence[FileEntry]) -> list[FileEntry]:
+    """Move the files of `entries`, in this order, from one folder to another as `data-K-of-N.arrow`."""
+    named = []
+    for k, entry in enumerate(entries):
+        name = f"data-{k:05d}-of-{len(entries):05d}.arrow"
+        (source / entry.path).rename(target / name)
+        named.append(entry._replace(path=name))
+    return named

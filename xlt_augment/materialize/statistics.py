@@ -1,6 +1,7 @@
 """Counts over a build, added up unit by unit."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,15 @@ class Statistics:
             ordered = np.sort(np.concatenate(self._open, axis=1), axis=1)
             self._counts["duplicate_variants"] += int(np.count_nonzero(ordered[:, 1:] == ordered[:, :-1]))
             self._open = []
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The counts so far, to be added to those of others."""
+        return dict(self._counts)
+
+    def add_counts(self, counts: Mapping[str, int]) -> None:
+        """Add what somebody else counted of whole source rows."""
+        self._counts.update(counts)
 
     def to_json(self) -> dict[str, Any]:
         """The manifest's statistics. `changed_share` is of all words of the variants, `eligible_share` of the source."""

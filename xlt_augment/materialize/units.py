@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.types as pt
 
-from xlt_augment.arrays import number_array, number_numpy, scalar
-from xlt_augment.content_hash import is_text
+from xlt_augment.arrays import number_array
+from xlt_augment.content_hash import BLOCK_ROWS
 from xlt_augment.materialize.manifest import token_column
+from xlt_augment.materialize.row_sizes import row_sizes
 from xlt_augment.perturb.operator import Operator, Part, Perturbed, perturb_in_parts
 from xlt_augment.tokens.word_ids import WordIds
 from xlt_augment.words.texts import Texts
@@ -35,32 +34,38 @@ class Result(NamedTuple):
     counts: dict[str, int]
 
 
-def cut_units(batches: Iterable[pa.RecordBatch], m: int, *, tokens: bool = False) -> Iterator[Unit]:
-    """Units of about `_UNIT_BYTES` of output, token ids included: by rows, and by variants where one row alone is larger."""
-    first_id = 0
+def cut_units(batches: Iterable[pa.RecordBatch], m: int, *, first_id: int = 0, tokens: bool = False) -> Iterator[Unit]:
+    """Units of about `_UNIT_BYTES` of output, token ids included: by rows, and by variants where one row alone is larger.
+
+    A unit holds as many rows as fit, counted from the start of its hash block, of which `first_id` is one: the cut depends on
+    the rows alone, whatever the batches, and wherever somebody else starts.
+    """
+    held: list[pa.RecordBatch] = []
+    size = 0  # of what is held
     for batch in batches:
-        ends = np.cumsum((_row_sizes(batch) * (1 + tokens) + _ROW_BYTES) * (m + 1))  # ids take about as much as the texts
+        ends = np.cumsum((row_sizes(batch) * (1 + tokens) + _ROW_BYTES) * (m + 1))  # ids take about as much as the texts
         start = done = 0
         while start < batch.num_rows:
-            stop = max(start + 1, int(np.searchsorted(ends, done + _UNIT_BYTES, side="right")))
-            size = int(ends[stop - 1]) - done
-            step = max(1, (m + 1) * _UNIT_BYTES // size) if stop == start + 1 else m + 1
-            for first in range(0, m + 1, step):
-                yield Unit(batch.slice(start, stop - start), first_id + start, range(first, min(first + step, m + 1)))
-            start, done = stop, int(ends[stop - 1])
-        first_id += batch.num_rows
+            rows = sum(part.num_rows for part in held)
+            room = BLOCK_ROWS - (first_id + rows) % BLOCK_ROWS
+            fits = int(np.searchsorted(ends, done + _UNIT_BYTES - size, side="right"))
+            stop = min(max(fits, start + (not held)), start + room)
+            if stop > start:
+                held.append(batch.slice(start, stop - start))
+                size, start, done = size + int(ends[stop - 1]) - done, stop, int(ends[stop - 1])
+                rows += held[-1].num_rows
+            if start < batch.num_rows or (first_id + rows) % BLOCK_ROWS == 0:
+                yield from _units(held, first_id, size, m)
+                held, size, first_id = [], 0, first_id + rows
+    if held:
+        yield from _units(held, first_id, size, m)
 
 
-def _row_sizes(batch: pa.RecordBatch) -> np.ndarray:
-    """About how many bytes each row takes, exact for strings and even for the rest: int64 [rows]."""
-    sizes = np.zeros(batch.num_rows, np.int64)
-    for column in batch.columns:
-        if is_text(column.type) or pt.is_binary(column.type) or pt.is_large_binary(column.type):
-            lengths = pc.binary_length(column)
-            sizes += number_numpy(pc.fill_null(lengths, scalar(0).cast(lengths.type)))
-        else:
-            sizes += column.nbytes // max(1, batch.num_rows)
-    return sizes
+def _units(held: list[pa.RecordBatch], first_id: int, size: int, m: int) -> Iterator[Unit]:
+    batch = held[0] if len(held) == 1 else pa.Table.from_batches(held).combine_chunks().to_batches()[0]
+    step = max(1, (m + 1) * _UNIT_BYTES // size) if batch.num_rows == 1 else m + 1
+    for first in range(0, m + 1, step):
+        yield Unit(batch, first_id, range(first, min(first + step, m + 1)))
 
 
 def perturb_unit(

@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from xlt_augment.arrays import number_array, number_numpy, scalar, string_array
 from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import DatasetError
+from xlt_augment.materialize.blocks import dataset_hasher
 from xlt_augment.materialize.columns import OUR_COLUMNS
 from xlt_augment.materialize.corpus import source_hasher, source_sha256
 from xlt_augment.materialize.dataset import check_schema, read_shard
 from xlt_augment.materialize.manifest import DATASET_FORMAT, MANIFEST_NAME, FileEntry, Manifest
-from xlt_augment.materialize.write import dataset_hasher
 from xlt_augment.sha256 import settle
 
 _REMEDY = "Fetch or build the dataset again"

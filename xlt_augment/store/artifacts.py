@@ -12,6 +12,7 @@ ARTIFACT_FORMAT = "xlt-artifact/1"
 KINDS = ("dataset", "synonyms", "vetoes", "report", "run")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PREFIX = re.compile(r"[0-9a-f]{16,64}", re.ASCII)  # runs are known by their first 16 digits too
+_LONGEST_TEXT = 500  # characters of a name
 _DEEPEST = 32  # generations of parents
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,200}){0,3}", re.ASCII)
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?|.*\.", re.ASCII | re.IGNORECASE)  # by Windows
@@ -44,7 +45,7 @@ class Parent(NamedTuple):
     def from_json(cls, body: dict[str, Any], depth: int = 0) -> "Parent":
         """Raises ValueError, KeyError or TypeError for what is no parent."""
         kind, name, identity = body["kind"], body["name"], body["identity"]
-        if depth > _DEEPEST or not (isinstance(kind, str) and isinstance(name, str) and _is_hash(identity, _PREFIX)):
+        if depth > _DEEPEST or not (is_plain(kind) and is_plain(name) and is_hash(identity, _PREFIX)):
             raise ValueError("a parent without kind, name and hash")
         return cls(kind, name, identity, tuple(cls.from_json(parent, depth + 1) for parent in body["parents"]))
 
@@ -107,14 +108,14 @@ def _problem(artifact: Artifact) -> str | None:
     """What is wrong with a manifest, None for a sound one."""
     if artifact.kind not in KINDS:
         return f"the kind {str(artifact.kind)[:40]!r}"
-    if not _is_hash(artifact.identity):
+    if not is_hash(artifact.identity):
         return "an identity that is no sha256"
     for file in artifact.files:
         if not (isinstance(file.path, str) and _PATH.fullmatch(file.path)):
             return f"the path {str(file.path)[:100]!r}"
         if any(_RESERVED.fullmatch(part) for part in file.path.split("/")):
             return f"the path {file.path!r}, which some systems cannot have"
-        if type(file.bytes) is not int or file.bytes < 0 or not _is_hash(file.sha256):
+        if type(file.bytes) is not int or file.bytes < 0 or not is_hash(file.sha256):
             return f"no size and sha256 for {file.path}"
     paths = [file.path.lower() for file in artifact.files]
     folders = {path[:k] for path in paths for k in range(len(path)) if path[k] == "/"}
@@ -123,5 +124,16 @@ def _problem(artifact: Artifact) -> str | None:
     return None if isinstance(artifact.about, dict) else "no facts about it"
 
 
-def _is_hash(text: object, form: re.Pattern[str] = _SHA256) -> bool:
+def is_hash(text: object, form: re.Pattern[str] = _SHA256) -> bool:
+    """Whether something is a sha256 in lower-case hexadecimal digits, or what another `form` asks for."""
     return isinstance(text, str) and bool(form.fullmatch(text))
+
+
+def is_plain(text: object) -> bool:
+    """Whether something is a text that a terminal shows as it is: nothing in it moves a cursor or hides the rest."""
+    return isinstance(text, str) and len(text) <= _LONGEST_TEXT and text.isprintable()
+
+
+def plain(text: object) -> str:
+    """A text that `is_plain`, as near to the given one as can be."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))[:_LONGEST_TEXT]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xlt_augment.canonical import sha256_file
+from xlt_augment.canonical import sha256_file, sha256_json
 from xlt_augment.errors import DatasetError, StoreError
 from xlt_augment.materialize.card import dataset_card
 from xlt_augment.materialize.manifest import MANIFEST_NAME, Manifest
@@ -201,7 +201,8 @@ def pulled_reference(folder: Path, manifest: Manifest) -> str | None:
     place = folder.resolve()
     try:
         body = json.loads(place.with_name(f"{place.name}.json").read_bytes())
-        same = body["format"] == "xlt-pull/1" and body["manifest_sha256"] == manifest.to_json()["manifest_sha256"]
+        whole = body.pop("sha256") == sha256_json(body)
+        same = whole and body["format"] == "xlt-pull/1" and body["manifest_sha256"] == manifest.to_json()["manifest_sha256"]
         named = _REFERENCE.fullmatch(body["reference"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from xlt_augment.canonical import sha256_file, sha256_json
 from xlt_augment.errors import StoreError
-from xlt_augment.store.artifacts import Artifact, Parent, StoredFile, checked
+from xlt_augment.store.artifacts import Artifact, Parent, StoredFile, checked, plain
 
 _RUN, _REPORT, _DATASET = "xlt-run.json", "report.json", "xlt.json"
 _OF_CHECKPOINTS = ("checkpoint-", ".")  # of a run: to go on from, and hidden parts; not shared
@@ -62,9 +62,9 @@ def _dataset(folder: Path) -> Local:
     files = [StoredFile(f.path, f.bytes, f.sha256) for f in manifest.files]
     files.append(StoredFile(MANIFEST_NAME, own.stat().st_size, sha256_file(own)))
     source = manifest.source
-    parents = [Parent("source", source["name"], source["sha256"])]
+    parents = [Parent("source", plain(source["name"]), source["sha256"])]
     for kind, entry in (("synonyms", manifest.synonyms), ("tokenizer", manifest.tokenizer)):
-        parents += [Parent(kind, str(entry["name"]), entry["sha256"])] if entry else []
+        parents += [Parent(kind, plain(entry["name"]), entry["sha256"])] if entry else []
     about = {
         "rows": manifest.rows, "source": {key: source[key] for key in ("name", "rows", "label_names")},
         "recipe": manifest.recipe, "manifest_sha256": manifest.to_json()["manifest_sha256"],
@@ -98,7 +98,7 @@ def _made_from(made: Any) -> tuple[Parent, ...]:
     if isinstance(constraints, dict):
         named += [("constraints", entry) for kind in ("synonyms", "antonyms") for entry in _listed(constraints.get(kind))]
     found = [
-        Parent(kind, str(entry.get("name", kind)), entry["sha256"], _made_from(entry.get("made")))
+        Parent(kind, plain(entry.get("name", kind)), entry["sha256"], _made_from(entry.get("made")))
         for kind, entry in named
         if isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
     ]
@@ -127,7 +127,7 @@ def _run(folder: Path) -> Local:
         if body["status"] != "finished":
             raise _unknown(folder, f"a run with the status {str(body['status'])[:20]!r}")
         data = body["data"] if isinstance(body["data"], list) else [body["data"]]
-        parents = [Parent("dataset", str(entry["source"]["name"]), entry["logical_hash"]) for entry in data]
+        parents = [Parent("dataset", plain(entry["source"]["name"]), entry["logical_hash"]) for entry in data]
         identity = sha256_json({"weights": body["weights"], "seed": body["training"]["seed"], "method": body["method"]})
         about = {"method": body["method"]["name"], "model": body["model"]["name"], "seed": body["training"]["seed"]}
     except (KeyError, TypeError) as error:
@@ -149,7 +149,7 @@ def _report(folder: Path) -> Local:
     body = _json(folder / _REPORT)
     files = list(_walk(folder, skip=(".",)))
     runs = body.get("runs", [])
-    parents = [Parent("run", str(run["name"]), str(run["identity"])) for run in runs]
+    parents = [Parent("run", plain(run["name"]), str(run["identity"])) for run in runs]
     identity = sha256_json({file.path: file.sha256 for file in files})
     return _local(folder, "report", identity, files, parents, {"title": body.get("title"), "summary": body.get("summary")})
 

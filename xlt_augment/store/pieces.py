@@ -62,7 +62,7 @@ class Crew:
                 self._progress(len(piece))
 
     def run(self, items: Sequence[T], work: Callable[[T], R]) -> list[R]:
-        """`work` of each item, in the order of the items. Raises the first error, or what a signal does, when all have ended."""
+        """`work` of each item, in their order. Raises the first error, or what a signal does, when all have ended."""
         pool = ThreadPoolExecutor(min(self._threads, len(items)) or 1, thread_name_prefix="xlt-store")
         try:
             futures = [pool.submit(self._one, work, item) for item in items]

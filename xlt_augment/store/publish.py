@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xlt_augment.errors import StoreError
-from xlt_augment.store.artifacts import StoredFile
+from xlt_augment.store.artifacts import StoredFile, plain
 from xlt_augment.store.intents import intent
 from xlt_augment.store.kinds import Local, describe
 from xlt_augment.store.names import Name
@@ -96,12 +96,12 @@ def publish(
 def publisher() -> str:
     """Who publishes, as the store will say: XLT_PUBLISHER, else the user and the machine."""
     if chosen := os.environ.get("XLT_PUBLISHER"):
-        return " ".join(chosen.split())[:100]
+        return plain(chosen)
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container without such a user
         user = "somebody"
-    return f"{user}@{platform.node() or 'somewhere'}"
+    return plain(f"{user}@{platform.node() or 'somewhere'}")
 
 
 class _Sender:

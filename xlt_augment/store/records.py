@@ -35,7 +35,7 @@ def unsealed(content: bytes, form: str, where: str, make: Callable[[dict[str, An
         raise damaged(where, "no record", f"{form} as xlt-augment wrote it", remedy) from error
     if not whole:  # before the format is looked at, which may be what was changed
         raise damaged(where, "a changed record", f"one with sha256 {str(stated)[:12]}", remedy)
-    check_format(body.get("format"), form, where)
+    check_format(body.pop("format", None), form, where)
     try:
         return make(body)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from xlt_augment.errors import StoreError
-from xlt_augment.store.artifacts import Artifact, read_artifact
+from xlt_augment.store.artifacts import KINDS, Artifact, is_hash, is_plain, read_artifact
 from xlt_augment.store.names import Name, stored_name
 from xlt_augment.store.pieces import Crew
 from xlt_augment.store.probe import Probe
@@ -20,6 +20,7 @@ STORE_FORMAT = "xlt-store/1"
 REFERENCE_FORMAT = "xlt-reference/1"
 STORE_RECORD = "xlt-store.json"
 OBJECTS, REFERENCES = "objects", "references"
+_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _RENEW = (
     f"Remove {STORE_RECORD} and run xlt-augment store init there: what is published stays, and caches fetch once more, "
     "since the store gets another id"
@@ -45,14 +46,15 @@ class Reference(NamedTuple):
 
     @classmethod
     def from_bytes(cls, content: bytes, where: str, remedy: str) -> "Reference":
-        """Raises StoreError for a reference that was altered (with this remedy), or is of a newer format."""
+        """Raises StoreError for a reference that was altered (with this remedy), or that is of another format."""
 
         def make(body: dict[str, Any]) -> Reference:
-            rest = {key: body[key] for key in cls._fields if key != "name"}
-            for key, value in rest.items():
-                if not (isinstance(value, str) and len(value) <= 200 and value.isprintable()):
-                    raise ValueError(f"no sound {key}")
-            return cls(name=stored_name(body["name"], where), **rest)
+            found = cls(**{**body, "name": stored_name(body["name"], where)})
+            if not (is_hash(found.artifact) and is_hash(found.identity) and found.kind in KINDS):
+                raise ValueError("hash or kind")
+            if not (is_plain(found.by) and is_plain(found.at) and is_plain(found.nonce)):
+                raise ValueError("publisher or time")
+            return found
 
         return unsealed(content, REFERENCE_FORMAT, where, make, remedy)
 
@@ -111,9 +113,9 @@ class Store:
 
     @classmethod
     def _of(cls, storage: Storage, body: dict[str, Any]) -> "Store":
-        if not re.fullmatch(r"[0-9a-f]{32}", body["id"]):  # it names a folder of the cache
-            raise ValueError("an id that is none")
-        return cls(storage, str(body["id"]), str(body["created"]), Probe.from_json(body["probe"]))
+        if not (_ID.fullmatch(body["id"]) and is_plain(body["created"])):
+            raise ValueError("id or time")
+        return cls(storage, body["id"], body["created"], Probe.from_json(body["probe"]))
 
     @classmethod
     def init(cls, url: str, probe: Probe) -> "Store":

@@ -45,6 +45,11 @@ class Tokenizer:
     config: dict[str, Any]
     backend: "tokenizers.Tokenizer"
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """In another process; one setting of the backend is in no JSON, so it does not travel by itself."""
+        vars(self).update(state)
+        self.backend.encode_special_tokens = bool(self.config.get("split_special_tokens", False))
+
     def encode(self, texts: Sequence[str]) -> Encoded:
         """The ids of whole texts without special tokens, on as many threads as `tokenizers` takes."""
         parts, lengths = [np.empty(0, np.int32)], np.empty(len(texts), np.int64)

@@ -1,6 +1,7 @@
 """Texts to token ids, each distinct piece of text tokenised once: what `Tokenizer.encode` gives for every text, only faster."""
 
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,14 @@ class WordIds:
         self.reason = rules.reason or self._odd.reason
         self._lock = Lock()
         self._table = Table.empty()  # replaced, never changed, so that readers need no lock
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, where the table, which saves time alone, begins anew."""
+        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_table")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock, self._table = Lock(), Table.empty()
 
     @property
     def by(self) -> str:

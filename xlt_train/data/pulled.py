@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from xlt_train.data.manifest import FETCH_AGAIN, Manifest
 from xlt_train.errors import DatasetError
-from xlt_train.files import pretty_json
+from xlt_train.files import pretty_json, sha256_json
 
 PULL_FORMAT = "xlt-pull/1"
 _WORD = r"(?=[a-z0-9-]{1,64}(?![a-z0-9-]))[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
@@ -77,7 +77,8 @@ class Pulled:
         try:
             body = json.loads(content)
             found_format = body["format"]
-            if found_format == PULL_FORMAT and pretty_json(body) == content:
+            rest = {key: value for key, value in body.items() if key != "sha256"}
+            if found_format == PULL_FORMAT and pretty_json(body) == content and sha256_json(rest) == body["sha256"]:
                 return cls._of(body, path.stem)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _no_record(path, f"none that a pull writes ({' '.join(repr(error).split())[:200]})") from error

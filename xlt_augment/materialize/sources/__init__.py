@@ -4,7 +4,7 @@ import glob
 from pathlib import Path
 
 from xlt_augment.errors import SourceError, UsageError
-from xlt_augment.materialize.sources.base import Chunk, Layout, Source
+from xlt_augment.materialize.sources.base import Chunk, Layout, Mark, Source
 from xlt_augment.materialize.sources.delimited import CsvSource, TsvSource
 from xlt_augment.materialize.sources.jsonl import JsonlSource
 from xlt_augment.materialize.sources.tables import HubSource, ParquetSource, SavedSource
@@ -81,4 +81,4 @@ def _name(path: Path) -> str:
     return cleaned or "corpus"
 
 
-__all__ = ["Chunk", "Layout", "Source", "open_source"]
+__all__ = ["Chunk", "Layout", "Mark", "Source", "open_source"]

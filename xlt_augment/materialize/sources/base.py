@@ -14,15 +14,29 @@ _HEADER_WORDS = {"sentence1", "sentence2", "premise", "hypothesis", "label"}
 _LIKELY = set("text sentence question question1 question2 gold gold_label labels class target id idx".split())
 
 
+class Mark(NamedTuple):
+    """Where a row starts: in file number `file`; of texts the byte `offset` (uncompressed) and the line, from 1; of tables the
+    row `offset` of the file, and as `line` the number that people see."""
+
+    file: int = 0
+    offset: int = 0
+    line: int = 1
+
+
+START = Mark()
+
+
 class Chunk(NamedTuple):
-    """Some rows of a source, and a function from their index to the place they stand at, "FILE:LINE" for text files."""
+    """Some rows of a source; a function from their index to the place they stand at, "FILE:LINE" for text files; and one to
+    the mark that reading may start from."""
 
     batch: pa.RecordBatch
     locate: Callable[[int], str]
+    mark: Callable[[int], Mark]
 
 
 class Source(Protocol):
-    """A corpus as it lies somewhere: `chunks()` reads it from the start as often as it is called.
+    """A corpus as it lies somewhere: `chunks()` reads it as often as it is called, here or, pickled, in another process.
 
     `features` holds descriptions that the source itself gives of its columns, in the layout of `datasets`;
     `remark` says in a few words what was decided about its layout, for people to check; `guessed` whether its columns have
@@ -35,8 +49,11 @@ class Source(Protocol):
     remark: str
     guessed: bool
 
-    def chunks(self) -> Iterator[Chunk]:
-        """All rows in order, in chunks of some megabytes. Raises SourceError for a row that cannot be read as it is."""
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
+        """The rows in order from `start` on, which a chunk of an earlier reading marked, else all; in chunks of some megabytes.
+
+        Raises SourceError for a row that cannot be read as it is.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +113,13 @@ def check_names(names: tuple[str, ...], where: str, error: type[SourceError] | t
         found = "no name" if not names else f"the name {bad[0]!r} twice" if bad[0].strip() else "an empty name"
         raise error(f"reading {where}", found=found, expected="names that are all different", remedy="Rename it")
     return names
+
+
+def files_from(files: Sequence[Path], start: Mark | None) -> Iterator[tuple[int, Path, Mark]]:
+    """The files from a mark on, each with its number and where its reading starts."""
+    first = start or START
+    for number, path in enumerate(files[first.file :], first.file):
+        yield number, path, first if number == first.file else START
 
 
 def ragged(where: str, count: int, names: Sequence[str]) -> SourceError:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from xlt_augment.arrays import string_array
 from xlt_augment.errors import SourceError
-from xlt_augment.materialize.sources.base import Chunk, Layout, columns_differ, no_rows, ragged
+from xlt_augment.materialize.sources.base import START, Chunk, Layout, Mark, columns_differ, files_from, no_rows, ragged
 from xlt_augment.materialize.sources.lines import Lines, read_lines
 from xlt_augment.words.kernel_words import gather
 from xlt_augment.words.texts import Texts
@@ -31,39 +31,44 @@ class TsvSource:
     features: dict[str, Any] = field(default_factory=dict)
     remark: str = ""
     guessed: bool = False
+    names: tuple[str, ...] = ()  # of the columns, once a reading has found them
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
         """See `Source.chunks`."""
-        names: tuple[str, ...] = ()
-        for path in self.files:
+        names = self.names if start else ()
+        for number, path, begin in files_from(self.files, start):
             rows = 0
-            for lines in read_lines(path):
+            for lines in read_lines(path, start=begin):
                 if lines.first == 1:
                     first = lines.text(0).split("\t")
                     found, header = self.layout.names(first, f"{path}:1", header_expected=False)
-                    names = _same_names(self.files[0], names, path, found)
+                    self.names = names = _same_names(self.files[0], names, path, found)
                     self.remark = "line 1 is the header" if header else "no header"
                     self.guessed = not header and self.layout.columns is None
                     lines = lines.tail() if header else lines
                 if rows_here := len(lines.starts):
-                    yield Chunk(_split(lines, names, path), _Locator(path, lines.first))
+                    places = _Places(number, path, lines.first, lines.starts + lines.offset)
+                    yield Chunk(_split(lines, names, path), places.locate, places.mark)
                     rows += rows_here
-            if rows == 0:
+            if rows == 0 and begin == START:
                 raise no_rows(str(path))
 
 
-class _Locator:
-    """Row of a chunk -> FILE:LINE where rows are lines."""
+class _Places:
+    """Where the rows of a chunk stand, where rows are lines; `offsets` int64 [rows] in the file."""
 
-    def __init__(self, path: Path, first: int) -> None:
-        self.path, self.first = path, first
+    def __init__(self, number: int, path: Path, first: int, offsets: np.ndarray) -> None:
+        self.number, self.path, self.first, self.offsets = number, path, first, offsets
 
-    def __call__(self, row: int) -> str:
+    def locate(self, row: int) -> str:
         return f"{self.path}:{self.first + row}"
+
+    def mark(self, row: int) -> Mark:
+        return Mark(self.number, int(self.offsets[row]), self.first + row)
 
 
 def _split(lines: Lines, names: Sequence[str], path: Path) -> pa.RecordBatch:
-    data, starts, stops, first = lines
+    data, starts, stops, first, _ = lines
     begin, end = int(starts[0]), int(stops[-1])
     tabs = np.flatnonzero(data[begin:end] == 9) + begin
     counts = np.searchsorted(tabs, stops) - np.searchsorted(tabs, starts)
@@ -87,58 +92,80 @@ class CsvSource:
     features: dict[str, Any] = field(default_factory=dict)
     remark: str = ""
     guessed: bool = False
+    names: tuple[str, ...] = ()  # of the columns, once a reading has found them
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
         """See `Source.chunks`."""
-        names: tuple[str, ...] = ()
+        names = self.names if start else ()
         csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))  # texts of megabytes are legal; it is process-wide
-        for path in self.files:
-            records = _records(path)
-            line, first = next(records)
-            found, header = self.layout.names(first, f"{path}:{line}", header_expected=True)
-            names = _same_names(self.files[0], names, path, found)
-            self.remark = "line 1 is the header" if header else "no header"
-            self.guessed = not header and self.layout.columns is None
-            rows, numbers, held, empty = [], [], 0, True
-            for number, row in records if header else chain([(line, first)], records):
-                if len(row) != len(names):
-                    raise ragged(f"{path}:{number}", len(row), names)
-                rows.append(row)
-                numbers.append(number)
-                held += sum(map(len, row)) + _ROW_CHARS
+        for number, path, begin in files_from(self.files, start):
+            records = _records(number, path, begin)
+            if begin == START:
+                mark, first = next(records)
+                found, header = self.layout.names(first, f"{path}:{mark.line}", header_expected=True)
+                self.names = names = _same_names(self.files[0], names, path, found)
+                self.remark = "line 1 is the header" if header else "no header"
+                self.guessed = not header and self.layout.columns is None
+                records = records if header else chain([(mark, first)], records)
+            empty = True
+            for chunk in _chunks(path, names, records):
+                yield chunk
                 empty = False
-                if held > _CHARS:
-                    yield _chunk(path, names, rows, numbers)
-                    rows, numbers, held = [], [], 0
-            if rows:
-                yield _chunk(path, names, rows, numbers)
-            if empty:
+            if empty and begin == START:
                 raise no_rows(str(path))
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Records of a CSV with the number of the line that each starts on."""
-    raw = (lines.raw(k) for lines in read_lines(path, blank_lines=True) for k in range(len(lines.starts)))
-    reader = csv.reader(raw, strict=True)
-    start = 1
+def _chunks(path: Path, names: Sequence[str], records: Iterator[tuple[Mark, list[str]]]) -> Iterator[Chunk]:
+    rows: list[list[str]] = []
+    marks: list[Mark] = []
+    held = 0
+    for mark, row in records:
+        if len(row) != len(names):
+            raise ragged(f"{path}:{mark.line}", len(row), names)
+        rows.append(row)
+        marks.append(mark)
+        held += sum(map(len, row)) + _ROW_CHARS
+        if held > _CHARS:
+            yield _chunk(path, names, rows, marks)
+            rows, marks, held = [], [], 0
+    if rows:
+        yield _chunk(path, names, rows, marks)
+
+
+def _records(number: int, path: Path, begin: Mark) -> Iterator[tuple[Mark, list[str]]]:
+    """Records of a CSV from `begin` on, with the mark of the line that each starts on."""
+    offset = begin.offset
+
+    def raw() -> Iterator[str]:
+        nonlocal offset
+        for lines in read_lines(path, blank_lines=True, start=begin):
+            ends = np.append(lines.starts[1:], len(lines.data)) + lines.offset
+            for k, end in enumerate(ends.tolist()):
+                offset = end
+                yield lines.raw(k)
+
+    reader = csv.reader(raw(), strict=True)
+    start = begin._replace(file=number)
     try:
         for row in reader:
             if not row:
-                raise SourceError(f"reading {path}:{start}", found="a blank line", expected="a row", remedy="Remove that line")
+                found = f"reading {path}:{start.line}"
+                raise SourceError(found, found="a blank line", expected="a row", remedy="Remove that line")
             yield start, row
-            start = reader.line_num + 1
+            start = Mark(number, offset, begin.line + reader.line_num)
     except csv.Error as error:
         raise SourceError(
-            f"reading {path}:{start}",
+            f"reading {path}:{start.line}",
             found=f"a row that is no CSV ({error})",
             expected="fields between commas, quotes doubled inside quoted fields",
             remedy="Repair that line; if the file has no quoting, save it as .tsv",
         ) from error
 
 
-def _chunk(path: Path, names: Sequence[str], rows: list[list[str]], numbers: list[int]) -> Chunk:
+def _chunk(path: Path, names: Sequence[str], rows: list[list[str]], marks: list[Mark]) -> Chunk:
     columns = [string_array(column) for column in zip(*rows)]
-    return Chunk(pa.RecordBatch.from_arrays(columns, names=list(names)), lambda row: f"{path}:{numbers[row]}")
+    batch = pa.RecordBatch.from_arrays(columns, names=list(names))
+    return Chunk(batch, lambda row: f"{path}:{marks[row].line}", marks.__getitem__)
 
 
 def _same_names(first: Path, names: tuple[str, ...], path: Path, found: tuple[str, ...]) -> tuple[str, ...]:

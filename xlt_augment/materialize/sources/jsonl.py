@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from xlt_augment.errors import SourceError
-from xlt_augment.materialize.sources.base import Chunk
+from xlt_augment.materialize.sources.base import START, Chunk, Mark, files_from
 from xlt_augment.materialize.sources.lines import read_lines
 
 _ROWS = 8_192
@@ -31,7 +32,7 @@ class JsonlSource:
         """One schema for all lines of all files; reads them once. Raises SourceError for columns of mixed types."""
         schema = pa.schema([])
         for path in self.files:
-            for first, rows in _objects(path):
+            for rows, first, _ in _objects(path, START):
                 arrays = {name: _array(path, first, rows, name, None) for name in _names(rows)}
                 found = pa.schema([(name, array.type) for name, array in arrays.items()])
                 try:
@@ -40,25 +41,31 @@ class JsonlSource:
                     raise _mixed(f"{path}:{first}", str(error).splitlines()[0]) from error
         return schema
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
         """See `Source.chunks`."""
-        for path in self.files:
-            for first, rows in _objects(path):
+        for number, path, begin in files_from(self.files, start):
+            for rows, first, offsets in _objects(path, begin):
                 columns = [_array(path, first, rows, f.name, f.type) for f in self.schema]
                 batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
-                yield Chunk(batch, functools.partial(_locate, path, first))
+                mark = functools.partial(_mark, number, first, offsets)
+                yield Chunk(batch, functools.partial(_locate, path, first), mark)
 
 
 def _locate(path: Path, first: int, row: int) -> str:
     return f"{path}:{first + row}"
 
 
-def _objects(path: Path) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Runs of objects with the number of their first line."""
-    for lines in read_lines(path):
-        for begin in range(0, len(lines.starts), _ROWS):
-            stop = min(begin + _ROWS, len(lines.starts))
-            yield lines.first + begin, [_object(path, lines.first + k, lines.text(k)) for k in range(begin, stop)]
+def _mark(number: int, first: int, offsets: np.ndarray, row: int) -> Mark:
+    return Mark(number, int(offsets[row]), first + row)
+
+
+def _objects(path: Path, begin: Mark) -> Iterator[tuple[list[dict[str, Any]], int, np.ndarray]]:
+    """Runs of objects, with the number of their first line and the byte that each starts at."""
+    for lines in read_lines(path, start=begin):
+        for k in range(0, len(lines.starts), _ROWS):
+            stop = min(k + _ROWS, len(lines.starts))
+            objects = [_object(path, lines.first + row, lines.text(row)) for row in range(k, stop)]
+            yield objects, lines.first + k, lines.starts[k:stop] + lines.offset
 
 
 def _object(path: Path, number: int, line: str) -> dict[str, Any]:

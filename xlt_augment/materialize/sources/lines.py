@@ -8,19 +8,21 @@ import numpy as np
 import pyarrow as pa
 
 from xlt_augment.errors import SourceError
-from xlt_augment.materialize.sources.base import no_rows, unreadable
+from xlt_augment.materialize.sources.base import START, Mark, no_rows, unreadable
 
 _READ = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
 class Lines(NamedTuple):
-    """Some lines of a file: `data` uint8, line k is `data[starts[k]:stops[k]]` without its line end; numbers from `first`."""
+    """Some lines of a file: `data` uint8, line k is `data[starts[k]:stops[k]]` without its line end; numbers from `first`;
+    `data` begins at byte `offset` of the file, uncompressed."""
 
     data: np.ndarray
     starts: np.ndarray
     stops: np.ndarray
     first: int
+    offset: int
 
     def text(self, k: int) -> str:
         """Line k as a string."""
@@ -33,23 +35,23 @@ class Lines(NamedTuple):
 
     def tail(self) -> "Lines":
         """All lines but the first."""
-        return Lines(self.data, self.starts[1:], self.stops[1:], self.first + 1)
+        return self._replace(starts=self.starts[1:], stops=self.stops[1:], first=self.first + 1)
 
 
-def read_lines(path: Path, *, blank_lines: bool = False) -> Iterator[Lines]:
-    """All lines of a file in runs of some megabytes.
+def read_lines(path: Path, *, blank_lines: bool = False, start: Mark = START) -> Iterator[Lines]:
+    """All lines of a file, or those from the line on that `start` marks, in runs of some megabytes.
 
     Raises SourceError, naming the line, for an empty file, a NUL byte, invalid UTF-8 and, unless `blank_lines`, a blank line.
     """
-    first = 1
-    for block in _whole_lines(path):
+    first = start.line
+    for offset, block in _whole_lines(path, start.offset):
         data = np.frombuffer(block, np.uint8)
         ends = np.flatnonzero(data == 10)
         if len(data) and data[-1] != 10:
             ends = np.append(ends, len(data))
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - ((ends > starts) & (data[np.maximum(ends - 1, 0)] == 13))
-        lines = Lines(data, starts, stops, first)
+        lines = Lines(data, starts, stops, first, offset)
         _check(path, block, lines, blank_lines)
         yield lines
         first += len(starts)
@@ -57,24 +59,37 @@ def read_lines(path: Path, *, blank_lines: bool = False) -> Iterator[Lines]:
         raise no_rows(str(path))
 
 
-def _whole_lines(path: Path) -> Iterator[bytes]:
-    """Blocks that end with a line end, but for the last; the byte order mark is left out."""
+def _whole_lines(path: Path, offset: int) -> Iterator[tuple[int, bytes]]:
+    """Blocks that end with a line end, but for the last, and the byte each begins at; the byte order mark is left out."""
     pieces: list[bytes] = []
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
+            _skip(stream, offset)
             head = stream.read(_READ)
-            block = head.removeprefix(_BOM)
+            block = head if offset else head.removeprefix(_BOM)
+            offset += len(head) - len(block)
             while block:
                 cut = block.rfind(b"\n") + 1
                 if cut:
-                    yield b"".join(pieces) + block[:cut]
+                    whole = b"".join(pieces) + block[:cut]
+                    yield offset, whole
+                    offset += len(whole)
                     pieces = []
                 pieces.append(block[cut:])
                 block = stream.read(_READ)
     except OSError as error:
         raise unreadable(path, error) from error
     if rest := b"".join(pieces):
-        yield rest
+        yield offset, rest
+
+
+def _skip(stream: pa.NativeFile, offset: int) -> None:
+    """Go to a byte: at once in a plain file, by unpacking what is before it in a compressed one."""
+    if stream.seekable():
+        stream.seek(offset)
+        return
+    while offset > 0 and (piece := stream.read(min(offset, _READ))):
+        offset -= len(piece)
 
 
 def _check(path: Path, block: bytes, lines: Lines, blank_lines: bool) -> None:

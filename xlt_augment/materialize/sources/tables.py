@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from xlt_augment.errors import SourceError, UsageError
-from xlt_augment.materialize.sources.base import Chunk, columns_differ, no_rows, unreadable
+from xlt_augment.materialize.sources.base import Chunk, Mark, columns_differ, files_from, no_rows, unreadable
 
 _ROWS = 2_048
 # What loading a foreign dataset was seen to raise; those of `datasets` itself derive from them.
@@ -26,6 +26,7 @@ class _Rows(Protocol):
 
     def __len__(self) -> int: ...
     def with_format(self, type: str) -> Any: ...
+    def select(self, indices: range) -> Any: ...
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:
@@ -51,10 +52,10 @@ class ParquetSource:
     remark: str = "Parquet"
     guessed: bool = False
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
         """See `Source.chunks`."""
         schema: pa.Schema | None = None
-        for path in self.files:
+        for number, path, begin in files_from(self.files, start):
             try:
                 with pq.ParquetFile(path) as file:
                     found = file.schema_arrow
@@ -64,9 +65,20 @@ class ParquetSource:
                         raise columns_differ(path, _columns(found), self.files[0], _columns(schema))
                     if file.metadata.num_rows == 0:
                         raise no_rows(str(path))
-                    yield from _numbered(file.iter_batches(batch_size=_ROWS), str(path))
+                    yield from _numbered(_groups(file, begin.offset), str(path), Mark(number, begin.offset, begin.offset))
             except (pa.ArrowException, OSError) as error:
                 raise unreadable(path, error) from error
+
+
+def _groups(file: pq.ParquetFile, row: int) -> Iterator[pa.RecordBatch]:
+    """Batches from a row on; the row groups before it are not read."""
+    groups = list(range(file.metadata.num_row_groups))
+    while groups and row >= (rows := file.metadata.row_group(groups[0]).num_rows):
+        groups, row = groups[1:], row - rows
+    for batch in file.iter_batches(batch_size=_ROWS, row_groups=groups):
+        if row < batch.num_rows:
+            yield batch.slice(row)
+        row = max(0, row - batch.num_rows)
 
 
 def _columns(schema: pa.Schema) -> list[str]:
@@ -96,17 +108,18 @@ class SavedSource:
             raise unreadable(self.folder, ValueError("data files outside the folder"))
         self.files = tuple(self.folder / name for name in names)
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
         """See `Source.chunks`."""
-        row, schema = 0, None
-        for path in self.files:
+        row, schema = start.line if start else 0, None  # rows of the whole folder have the place of lines
+        for number, path, begin in files_from(self.files, start):
             try:
                 with pa.memory_map(str(path)) as stream:
                     reader = pa.ipc.open_stream(stream)
                     schema = schema or reader.schema
                     if not schema.equals(reader.schema):
                         raise columns_differ(path, _columns(reader.schema), self.files[0], _columns(schema))
-                    for chunk in _numbered(_slices(reader), str(self.folder), row):
+                    mark = Mark(number, begin.offset, row)
+                    for chunk in _numbered(_slices(reader, begin.offset), str(self.folder), mark):
                         row += chunk.batch.num_rows
                         yield chunk
             except (pa.ArrowException, OSError) as error:
@@ -115,16 +128,32 @@ class SavedSource:
             raise no_rows(str(self.folder))
 
 
-def _slices(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _slices(batches: Iterator[pa.RecordBatch], row: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        for start in range(0, batch.num_rows, _ROWS):
+        for start in range(row, batch.num_rows, _ROWS):
             yield batch.slice(start, _ROWS)
+        row = max(0, row - batch.num_rows)
 
 
-def _numbered(batches: Iterator[pa.RecordBatch], where: str, row: int = 0) -> Iterator[Chunk]:
+def _numbered(batches: Iterator[pa.RecordBatch], where: str, first: Mark) -> Iterator[Chunk]:
+    """Chunks of batches, of which the first starts at the mark `first`; its `line` is what people see as the row's number."""
     for batch in batches:
-        yield Chunk(batch, lambda k, row=row: f"{where} row {row + k} (counted from 0)")  # type: ignore[misc]
-        row += batch.num_rows
+        places = _Places(where, first)
+        yield Chunk(batch, places.locate, places.mark)
+        first = places.mark(batch.num_rows)
+
+
+class _Places(NamedTuple):
+    """Where the rows of a chunk stand."""
+
+    where: str
+    first: Mark
+
+    def locate(self, row: int) -> str:
+        return f"{self.where} row {self.first.line + row} (counted from 0)"
+
+    def mark(self, row: int) -> Mark:
+        return Mark(self.first.file, self.first.offset + row, self.first.line + row)
 
 
 class HubSource:
@@ -146,10 +175,13 @@ class HubSource:
         self.features = self._rows.features.to_dict()
         self.remark = f"datasets: {', '.join(self.features)}"
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self, start: Mark | None = None) -> Iterator[Chunk]:
         """See `Source.chunks`."""
-        tables = self._rows.with_format("arrow").iter(batch_size=_ROWS)
-        yield from _numbered((batch for table in tables for batch in table.combine_chunks().to_batches()), self.spec)
+        row = start.offset if start else 0
+        rows = self._rows.select(range(row, len(self._rows))) if row else self._rows
+        tables = rows.with_format("arrow").iter(batch_size=_ROWS)
+        batches = (batch for table in tables for batch in table.combine_chunks().to_batches())
+        yield from _numbered(batches, self.spec, Mark(0, row, row))
 
 
 def _load(spec: str, path: str) -> Any:

@@ -7,6 +7,7 @@ AZURE_STORAGE_ACCOUNT_KEY, a SAS token or a service principal, else whatever azu
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 from xlt_augment.store.storage.faults import Advice, Kind, chain, code_of, kind_of_os_error
@@ -37,9 +38,9 @@ class AzureStorage(ObjectStorage):
 
     advice = Advice(
         container="container",
-        credentials="Check AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or az login",
+        credentials="Check AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and _KEY, or az login",
         network="Check the network and the account's name; XLT_STORE_TIMEOUT gives more seconds",
-        denied="Ask the owner of the container for the role Storage Blob Data Contributor",
+        denied="Check the key in the environment, or ask the owner of the container for the role Storage Blob Data Contributor",
     )
 
     def __init__(self, url: str, container: str, prefix: str, account: str | None) -> None:
@@ -91,7 +92,7 @@ class AzureStorage(ObjectStorage):
         return bytes(self._blob(key, "download_blob", start, end - start))
 
     def _put(self, key: str, content: bytes) -> None:
-        self._blob(key, "upload_blob", content, overwrite=True)
+        self._blob(key, "upload_blob", BytesIO(content), length=len(content), overwrite=True)
 
     def _create(self, key: str, content: bytes) -> bool:
         try:
@@ -138,7 +139,7 @@ class AzureStorage(ObjectStorage):
 
     def _part(self, upload: _Upload, number: int, start: int, content: bytes) -> None:
         name = f"{number:032d}"
-        self._blob(upload.key, "stage_block", name, content, length=len(content))
+        self._blob(upload.key, "stage_block", name, BytesIO(content), length=len(content))
         upload.ids.append(name)
 
     def _complete(self, upload: _Upload) -> None:

@@ -45,6 +45,7 @@ class Advice:
     denied: str = "Ask the owner of the store for the right to read and write there"
 
 
+_READING = ("reading", "looking", "listing", "removing")
 _REMEDIES = {
     Kind.MISSING: "Run xlt-augment store verify to see what else the store lacks",
     Kind.CONTAINER: "Check the address, or make the {container} first: the store does not",
@@ -52,13 +53,15 @@ _REMEDIES = {
     Kind.SPACE: "Make room in the store, for instance with xlt-augment store gc, and run the same command again",
     Kind.HOST_KEY: "Connect once with ssh and compare the key's fingerprint with that of the host's owner",
     Kind.BLOCKED: "Remove what is in the way, which xlt-augment did not make, and run the same command again",
-    Kind.UNSUPPORTED: "Use another storage, or one process that publishes, with --single-writer",
+    Kind.UNSUPPORTED: "Use another storage: this one cannot keep two publishers apart",
     Kind.OTHER: "Try again; xlt-augment store probe says what this storage can do",
 }
 
 
 def fault(kind: Kind, doing: str, url: str, advice: Advice, cause: BaseException | None = None) -> StoreError:
     """The error to raise, `from None`, for a foreign one: `doing` names the path, `url` the store."""
+    if kind is Kind.MISSING and not doing.startswith(_READING):
+        kind = Kind.OTHER  # a folder that went away under a file being written
     found, expected = (text.format(container=advice.container) for text in kind.value)
     remedy = {Kind.CREDENTIALS: advice.credentials, Kind.UNREACHABLE: advice.network, Kind.DENIED: advice.denied}.get(kind)
     error = Missing if kind is Kind.MISSING else StoreError

@@ -1,7 +1,7 @@
 """A store in a bucket of Google Cloud Storage: `gs://BUCKET/PREFIX`.
 
-Credentials are Google's application default: GOOGLE_APPLICATION_CREDENTIALS, `gcloud auth application-default login`, or the machine's.
-The requests are those of the JSON API, sent by gcsfs; exclusive creation is `ifGenerationMatch=0`.
+Credentials are Google's application default: GOOGLE_APPLICATION_CREDENTIALS, `gcloud auth application-default login`, or
+those of the machine. The requests are those of the JSON API, sent by gcsfs; exclusive creation is `ifGenerationMatch=0`.
 """
 
 import logging
@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
@@ -53,7 +54,9 @@ class GoogleStorage(ObjectStorage):
             logger.setLevel(logging.CRITICAL)  # it logs every failure with the server's text
         # an emulator wants no credentials, and must not be given any
         token = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else "google_default"
-        return GCSFileSystem("-", token=token, use_listings_cache=False, skip_instance_cache=True)
+        fs = GCSFileSystem(token=token, use_listings_cache=False, skip_instance_cache=True)
+        fs.credentials.maybe_refresh()  # here, because in a request gcsfs would try bad ones for half a minute
+        return fs
 
     def _kind(self, error: Exception) -> Kind | None:
         names = {kind.__name__ for link in chain(error) for kind in type(link).__mro__}
@@ -62,7 +65,7 @@ class GoogleStorage(ObjectStorage):
             return _STATUS.get(status, Kind.OTHER)
         if isinstance(error, FileNotFoundError):
             return Kind.MISSING
-        if "GoogleAuthError" in names:
+        if names & {"GoogleAuthError", "NonRetryableError"}:
             return Kind.CREDENTIALS if "TransportError" not in names else Kind.UNREACHABLE
         if names & {"ClientError", "RequestException", "FSTimeoutError"}:
             return Kind.UNREACHABLE
@@ -105,7 +108,7 @@ class GoogleStorage(ObjectStorage):
     def _send(self, content: bytes, **options: Any) -> Any:
         headers = {"Content-Type": "application/octet-stream"}
         place = self.fs.base.replace("/storage/v1/", "/upload/storage/v1/") + f"b/{quote(self._container)}/o"
-        return self._request("POST", place, data=content, headers=headers, **options)
+        return self._request("POST", place, data=BytesIO(content), headers=headers, **options)
 
     def _delete(self, key: str) -> None:
         self._object("DELETE", key)
@@ -129,7 +132,7 @@ class GoogleStorage(ObjectStorage):
         end = start + len(content)
         while start < end:
             span = f"bytes {start}-{end - 1}/{upload.size}"
-            headers, _ = self._request("PUT", upload.location, data=content, headers={"Content-Range": span})
+            headers, _ = self._request("PUT", upload.location, data=BytesIO(content), headers={"Content-Range": span})
             if "Range" not in headers:  # the last part: the object is there
                 return
             kept = int(headers["Range"].rpartition("-")[2]) + 1  # fewer than were sent, now and then

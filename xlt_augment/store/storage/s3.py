@@ -31,6 +31,21 @@ _NO_CREDENTIALS |= {"TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSO
 _TAKEN = ("PreconditionFailed", "412")
 
 
+_loaders: list[Any] = []
+
+
+def _session() -> Any:
+    """A session of its own, so with the credentials of now, but with the descriptions of the services read once a process."""
+    from aiobotocore.session import AioSession
+
+    session = AioSession()
+    if _loaders:
+        session.register_component("data_loader", _loaders[0])
+    else:
+        _loaders.append(session.get_component("data_loader"))
+    return session
+
+
 @dataclass
 class _Upload:
     key: str
@@ -60,7 +75,7 @@ class S3Storage(ObjectStorage):
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",
         }
-        fs = s3fs.S3FileSystem(config_kwargs=settings, use_listings_cache=False, skip_instance_cache=True)
+        fs = s3fs.S3FileSystem(session=_session(), config_kwargs=settings, use_listings_cache=False, skip_instance_cache=True)
         fs.retries = 1
         return fs
 

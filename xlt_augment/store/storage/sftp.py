@@ -108,11 +108,15 @@ class SftpStorage:
         """See Storage."""
         doing, partial = f"uploading {path} to", incoming_name("part")
         self._full(path)
+
+        def block_writer(start: int, block: bytes) -> "Callable[[SFTPClient], Awaitable[None]]":
+            return lambda sftp: self._write(sftp, doing, partial, start, block)
+
         try:
-            self._run(doing, lambda sftp: self._write(sftp, partial, 0, b""))
+            self._run(doing, block_writer(0, b""))
             done = 0
             for block in regrouped(counted(pieces, size, path, self.url), PIECE_BYTES):
-                self._write_block(doing, partial, done, block)
+                self._run(doing, block_writer(done, block))
                 done += len(block)
             self._run(doing, lambda sftp: self._move(sftp, partial, path), again=False)
         except BaseException:
@@ -134,7 +138,7 @@ class SftpStorage:
         """See Storage."""
 
         async def ask(sftp: "SFTPClient") -> float:
-            async with self._partial(sftp, b"?") as place:
+            async with self._partial(sftp, "asking the time of", b"?") as place:
                 return _modified(await sftp.stat(place))
 
         return self._run("asking the time of", ask)
@@ -155,7 +159,7 @@ class SftpStorage:
         """Put a new file in a place where there is none; False where there is one."""
         from asyncssh import SFTPFailure, SFTPFileAlreadyExists, SFTPOpUnsupported
 
-        async with self._partial(sftp, content) as source:
+        async with self._partial(sftp, f"creating {path} in", content) as source:
             target = await self._ready(sftp, path)
             try:
                 try:
@@ -169,44 +173,38 @@ class SftpStorage:
             return True
 
     @asynccontextmanager
-    async def _partial(self, sftp: "SFTPClient", content: bytes) -> "AsyncIterator[str]":
+    async def _partial(self, sftp: "SFTPClient", doing: str, content: bytes) -> "AsyncIterator[str]":
         """The full path of a file in `incoming/` that is gone after the block."""
         from asyncssh import SFTPError
 
         partial = incoming_name("part")
         try:
-            await self._write(sftp, partial, 0, content)
+            await self._write(sftp, doing, partial, 0, content)
             yield self._full(partial)
         finally:
             with suppress(SFTPError):
                 await sftp.remove(self._full(partial))
 
-    async def _write(self, sftp: "SFTPClient", path: str, start: int, content: bytes) -> None:
-        target = await self._ready(sftp, path)
-        async with sftp.open(target, "r+b" if start else "wb") as stream:
-            await stream.write(content, start)
-
-    def _write_block(self, doing: str, partial: str, start: int, block: bytes) -> None:
-        """Write one block. SFTP 3 has no word for a full disk either, so after a failure the free space is asked for."""
+    async def _write(self, sftp: "SFTPClient", doing: str, path: str, start: int, content: bytes) -> None:
+        """Write one block. SFTP 3 has no word for a full disk, so after a failure the free space is asked for."""
         from asyncssh import SFTPFailure
 
-        async def write(sftp: "SFTPClient") -> None:
-            try:
-                await self._write(sftp, partial, start, block)
-            except SFTPFailure as error:
-                free = await _free_bytes(sftp, self._full(partial))
-                if free is not None and free < len(block):
-                    raise fault(Kind.SPACE, doing, self.url, _ADVICE, error) from None
-                raise
-
-        self._run(doing, write)
+        target = await self._ready(sftp, path)
+        try:
+            async with sftp.open(target, "r+b" if start else "wb") as stream:
+                await stream.write(content, start)
+        except SFTPFailure as error:
+            free = await _free_bytes(sftp, target.rpartition("/")[0])
+            if free is not None and free < max(len(content), 1):
+                raise fault(Kind.SPACE, doing, self.url, _ADVICE, error) from None
+            raise
 
     async def _ready(self, sftp: "SFTPClient", path: str) -> str:
         """The full path, its folder made."""
         full = self._full(path)
         folder = full.rpartition("/")[0]
         if folder and folder not in self._made:
-            await sftp.makedirs(folder, exist_ok=True)
+            await _make_folder(sftp, folder)
             self._made.add(folder)
         return full
 
@@ -231,6 +229,28 @@ class SftpStorage:
         if again and lost:
             return self._run(doing, operation, again=False)
         raise told
+
+
+async def _make_folder(sftp: "SFTPClient", folder: str) -> None:
+    """Make a folder and those above it, where they are not there yet; others may do the same meanwhile."""
+    from asyncssh import SFTPError, SFTPNoSuchFile
+
+    above = folder.rpartition("/")[0]
+    try:
+        await sftp.mkdir(folder)
+        return
+    except SFTPNoSuchFile:
+        if above and not await sftp.isdir(above):
+            await _make_folder(sftp, above)
+    except SFTPError:
+        if await sftp.isdir(folder):
+            return
+        raise
+    try:
+        await sftp.mkdir(folder)
+    except SFTPError:
+        if not await sftp.isdir(folder):
+            raise
 
 
 def _modified(attributes: "SFTPAttrs") -> float:

@@ -67,7 +67,7 @@ class Session:
         settings |= {
             name: value for name, value in (("port", self._host.port), ("username", self._host.user)) if value is not None
         }
-        options = await asyncssh.SSHClientConnectionOptions.construct(host=self._host.name, **settings)
+        options = await asyncssh.SSHClientConnectionOptions.construct(config=(), host=self._host.name, **settings)
         if options.known_hosts is None:  # `UserKnownHostsFile none`
             settings["known_hosts"] = asyncssh.import_known_hosts("")
         connection = await asyncssh.connect(self._host.name, **settings)
