@@ -1,5 +1,6 @@
 """Publish, pull and gc in any order, killed at any operation: what is visible is whole, and what was published stays."""
 
+import os
 import shutil
 import tempfile
 import threading
@@ -176,6 +177,7 @@ class World:
 
     def sleep(self, seconds: float) -> None:
         self.storage.shift += 60 * seconds
+        assert self.storage.shift < 31 * DAY  # nobody waits for a killed gc for more than some minutes
 
     def publish(self, content: int = 1) -> Published:
         return publish(self.store, self.sources[content], Name("team", "new"), threads=1)
@@ -214,12 +216,15 @@ def test_killed_at_every_operation_and_repeated(work: str, worlds: Any) -> None:
             with pytest.raises(Crash):
                 getattr(world, work)()
             world.check()
+            if work == "collect" and number % 2:  # a publisher comes before the next gc
+                assert world.publish().reference.name == Name("team", "new", 1)
             done = getattr(world, work)()
             world.check()
             if work == "publish":
                 assert done.reference.name == Name("team", "new", 1)
                 assert world.store.versions(Name("team", "new")) == [1]
-            assert world.storage.shift < 31 * DAY  # nobody waits for a killed gc for more than some minutes
+            if work == "collect":
+                assert world.publish().reference.name == Name("team", "new", 1)
 
 
 @pytest.mark.parametrize("worlds", ["memory"], indirect=True)
@@ -307,3 +312,38 @@ class _Rival:
         self._thread.join(60)
         assert self._done
         return self._waits.is_set()
+
+
+def test_a_pull_killed_between_any_two_changes_of_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder appears whole, whatever was done before."""
+    store, name = new_store("memory", tmp_path), Name("team", "data")
+    source = report(tmp_path / "source", 1)
+    publish(store, source, name, threads=1)
+    left = [0]
+
+    def counted(owner: Any, change: str) -> None:
+        plain = getattr(owner, change)
+
+        def killed(*arguments: Any, **options: Any) -> Any:
+            left[0] -= 1
+            if left[0] <= 0:
+                raise Crash
+            return plain(*arguments, **options)
+
+        monkeypatch.setattr(owner, change, killed)
+
+    for owner, change in ((Path, "mkdir"), (Path, "chmod"), (Path, "replace"), (Path, "rename"), (os, "link")):
+        counted(owner, change)
+    for number in range(1, 1_000):
+        cache = Cache(tmp_path / f"cache-{number}")
+        folder = cache.root / store.id[:12] / "team" / "data@v1"
+        left[0] = number
+        try:
+            pull(store, name, cache=cache, threads=1)
+        except Crash:
+            left[0] = 10**6
+            assert not folder.exists() or contents(folder) == contents(source)
+            assert contents(pull(store, name, cache=cache, threads=1).path) == contents(source)
+        else:
+            break
+    assert number > 20
