@@ -84,15 +84,16 @@ def connected(address: str | None = None) -> Iterator[Cluster]:
     ours = not ray.is_initialized()
     if ours:
         _silence(ray)
+        connection = _aside(_connecting(ray, address or os.environ.get("RAY_ADDRESS") or "local", ended := threading.Event()))
         with _signals_kept():
-            for _ in _aside(_connecting(ray, address or os.environ.get("RAY_ADDRESS") or "local")):
-                pass
+            next(connection)
     cluster = Cluster(ray)
     try:
         yield cluster
     finally:
         if ours:
             ray.shutdown()
+            ended.set()
         cluster.close()
 
 
@@ -156,8 +157,8 @@ def here() -> str:
     return platform.node() or "an unnamed node"
 
 
-def _connecting(ray: Any, address: str) -> Iterator[None]:
-    """Connect, then yield once."""
+def _connecting(ray: Any, address: str, ended: threading.Event) -> Iterator[None]:
+    """Connect, then yield once, then wait: the kernel ends what Ray started here as soon as the thread that did it ends."""
     import socket
 
     try:
@@ -176,6 +177,7 @@ def _connecting(ray: Any, address: str) -> Iterator[None]:
             remedy="Check --ray-address and RAY_ADDRESS, or leave them out for a cluster of this machine alone",
         ) from error
     yield
+    ended.wait()
 
 
 def _silence(ray: Any) -> None:

@@ -81,3 +81,15 @@ def test_a_cluster_that_is_not_there() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, timeout=60)
     assert done.stdout.startswith("connecting to Ray at 127.0.0.1:1: found ConnectionRefusedError"), done.stderr[-2_000:]
     assert "--ray-address" in done.stdout
+
+
+def test_a_cluster_of_this_machine_alone(tmp_path: Path) -> None:
+    (tmp_path / "rows.tsv").write_text("a movie\ta film\t1\n" * 9)
+    names = {"far": ["--engine", "ray"], "near": []}
+    environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+    environment["PYTHONPATH"] = os.fspath(PROJECT)
+    for name, options in names.items():
+        words = [sys.executable, "-m", "xlt_augment", "build", "rows.tsv", "--m", "2", "--out", name, *options]
+        done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "far/xlt.json").read_bytes() == (tmp_path / "near/xlt.json").read_bytes()

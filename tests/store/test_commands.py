@@ -221,3 +221,28 @@ def test_a_store_is_not_made_twice(place: Path, capsys: pytest.CaptureFixture[st
     before = (place / "store" / "xlt-store.json").read_bytes()
     assert "is a store already" in store(capsys, "init").out
     assert (place / "store" / "xlt-store.json").read_bytes() == before
+
+
+def test_pulling_again_says_nothing_of_damage(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store(capsys, "publish", "train", "team/train")
+    first, second = (store(capsys, "pull", "team/train") for _ in range(2))
+    assert (second.code, second.out, second.err) == (0, first.out, "")
+
+
+def test_the_next_step_names_the_store_where_the_environment_does_not(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store(capsys, "init").out.endswith("xlt-augment store publish DATASET TEAM/NAME\n")
+    monkeypatch.delenv("XLT_STORE")
+    url = place / "my store"
+    assert store(capsys, "init", "--store", url).out.endswith(f"DATASET TEAM/NAME --store '{url}'\n")
+    told = store(capsys, "publish", "train", "team/train", "--store", url).out
+    assert told.endswith(f"xlt-augment store pull team/train@v1 --store '{url}'\n")
+
+
+def test_only_datasets_are_exported(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "pairs.tsv").write_text("movie\tfilm\n")
+    store(capsys, "publish", "pairs.tsv", "team/pairs")
+    told = store(capsys, "export", "team/pairs", "--parquet", "out")
+    assert (told.code, told.out) == (1, "")
+    assert "exporting team/pairs@v1: found the kind vetoes; expected a dataset" in told.err

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.canned import canned
-from tests.store.servers import AZURE_KEY, SECRET, Server
+from tests.store.servers import AZURE_KEY, SECRET, Server, s3_environment
 from tests.store.told import message
 from xlt_augment.store.storage import open_storage
 
@@ -25,6 +25,22 @@ def test_s3_without_credentials(address: Address, monkeypatch: pytest.MonkeyPatc
     assert "AWS_PROFILE" in told
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     assert "AWS_PROFILE" in message(lambda: open_storage(place).size("a"))
+
+
+def test_a_bare_403_of_s3_may_be_a_wrong_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    with canned((403, "")) as server:
+        for name, value in s3_environment(server.port).items():
+            monkeypatch.setenv(name, value)
+        told = message(lambda: open_storage("s3://bucket/x").size("a"))
+    assert "found no permission" in told
+    assert "AWS_SECRET_ACCESS_KEY" in told
+
+
+def test_an_endpoint_that_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3_environment(1).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:9000")
+    assert "AWS_ENDPOINT_URL" in message(lambda: open_storage("s3://bucket/x").size("a"))
 
 
 def test_google_without_credentials(address: Address, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

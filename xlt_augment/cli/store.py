@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xlt_augment.cli.options import Help
-from xlt_augment.cli.store_options import NameType, count, line, store_option
+from xlt_augment.cli.store_options import NameType, count, line, step, store_option
 
 if TYPE_CHECKING:
     from xlt_augment.store.artifacts import Artifact
@@ -47,7 +47,7 @@ def init(url: str) -> None:
         found = Store.init(url, run_probe(open_storage(url)))
         line("store", f"{found.url} (id {found.id[:12]})")
     _show_probe(found.probe)
-    line("next", "xlt-augment store publish DATASET TEAM/NAME")
+    step(url, "publish DATASET TEAM/NAME" + ("" if found.probe.safe else " --single-writer"))
 
 
 @store.command(cls=Help, epilog="Examples:\nxlt-augment store probe --store sftp://me@host/srv/xlt")
@@ -134,10 +134,19 @@ def show(name: "Name", url: str, as_json: bool) -> None:
     _show_facts(artifact)
 
 
+_SHORT = {"manifest_sha256": "manifest"}  # facts whose name is too long for a column
+
+
 def _show_facts(artifact: "Artifact") -> None:
     for key, value in artifact.about.items():
-        text = f"{value:,}" if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
-        line(key[:9], " ".join(text.split()))
+        told = (
+            f"{value:,}"
+            if isinstance(value, int)
+            else value
+            if isinstance(value, str)
+            else json.dumps(value, ensure_ascii=False)
+        )
+        line(_SHORT.get(key, key[:9]), " ".join(told.split()))
 
 
 def _reference_facts(reference: "Reference") -> dict[str, Any]:

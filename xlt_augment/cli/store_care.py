@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xlt_augment.cli.options import Help
-from xlt_augment.cli.store_options import NameType, bytes_bar, count, line, store_option, threads_option
+from xlt_augment.cli.store_options import NameType, bytes_bar, count, line, step, store_option, threads_option
 
 if TYPE_CHECKING:
     from xlt_augment.store.lineage import Node
@@ -132,4 +132,4 @@ def gc(url: str, grace: float, apply: bool, as_json: bool) -> None:
         line("garbage", f"{count(len(found.garbage), 'object')}, {sizes['garbage']:,} bytes")
     line("kept", f"{count(len(found.young), 'object')} that nothing reaches yet, {sizes['young']:,} bytes, in their grace")
     if found.garbage and not apply:
-        line("next", "xlt-augment store gc --apply")
+        step(url, f"gc --grace {int(grace) // 3_600}h --apply")

@@ -60,11 +60,21 @@ def _folder(source: str, store: str | None) -> Path:
     known = store or os.environ.get("XLT_STORE")
     if not known or (store is None and (Path(source).exists() or not _NAME.fullmatch(source))):
         return Path(source)
+    from xlt_augment.errors import StoreError
     from xlt_augment.store.names import parse_name
     from xlt_augment.store.pull import pull
     from xlt_augment.store.repository import Store
 
-    return pull(Store.open(known), parse_name(source)).path
+    opened, name = Store.open(known), parse_name(source)
+    found = opened.reference(opened.resolve(name))
+    if found.kind != "dataset":
+        raise StoreError(
+            f"exporting {found.name}",
+            found=f"the kind {found.kind}",
+            expected="a dataset",
+            remedy="Name one: xlt-augment store list",
+        )
+    return pull(opened, found.name).path
 
 
 def _rendered(folder: Path, out: Path) -> dict[str, Any]:

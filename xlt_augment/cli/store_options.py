@@ -1,5 +1,7 @@
 """What the commands of `store` share: the address, names, a bar over bytes."""
 
+import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,6 +55,13 @@ def bytes_bar() -> Iterator[Any]:
 def count(n: int, noun: str) -> str:
     """`1 file`, `2 files`."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def step(url: str, command: str) -> None:
+    """What to run next, with the store's address where XLT_STORE does not name it."""
+    line(
+        "next", f"xlt-augment store {command}" + ("" if os.environ.get("XLT_STORE") == url else f" --store {shlex.quote(url)}")
+    )
 
 
 def line(head: str, text: str) -> None:

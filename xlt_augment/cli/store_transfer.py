@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xlt_augment.cli.options import Help, Size
-from xlt_augment.cli.store_options import NameType, bytes_bar, count, line, store_option, threads_option
+from xlt_augment.cli.store_options import NameType, bytes_bar, count, line, step, store_option, threads_option
 
 if TYPE_CHECKING:
     from xlt_augment.store.names import Name
@@ -72,10 +72,10 @@ def publish(path: str, name: "Name", url: str, single_writer: bool, again: bool,
             waiting=waiting,
             progress=bar.update,
         )
-    _show_published(done, opened.url, as_json=as_json)
+    _show_published(done, opened.url, url, as_json=as_json)
 
 
-def _show_published(done: "Published", url: str, *, as_json: bool) -> None:
+def _show_published(done: "Published", url: str, given: str, *, as_json: bool) -> None:
     reference = done.reference
     if as_json:
         facts = reference._asdict() | {"name": str(reference.name)}
@@ -86,7 +86,7 @@ def _show_published(done: "Published", url: str, *, as_json: bool) -> None:
     line("published", f"{reference.name}{there}")
     line(reference.kind, reference.identity)
     line("sent", f"{done.bytes:,} bytes in {count(done.files, 'object')}")
-    line("next", f"xlt-augment store pull {reference.name}")
+    step(given, f"pull {reference.name}")
 
 
 @click.command(cls=Help, epilog=_PULL)

@@ -60,7 +60,8 @@ class S3Storage(ObjectStorage):
         container="bucket",
         credentials="Check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and this machine's clock",
         network="Check the network and AWS_ENDPOINT_URL; XLT_STORE_TIMEOUT gives more seconds",
-        denied="Ask the owner of the bucket for s3:GetObject, PutObject, DeleteObject and ListBucket below this prefix",
+        denied="Check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; where they are right, ask the owner of the "
+        "bucket for s3:GetObject, PutObject, DeleteObject and ListBucket below this prefix",
     )
 
     def _open(self) -> Any:
@@ -97,6 +98,8 @@ class S3Storage(ObjectStorage):
             return Kind.UNREACHABLE
         if names & {"BotoCoreError", "ParamValidationError"}:
             return Kind.OTHER
+        if "ValueError" in names:  # an AWS_ENDPOINT_URL that is no address
+            return Kind.UNREACHABLE
         return kind_of_os_error(error) or (Kind.OTHER if isinstance(error, OSError) else None)
 
     def _s3(self, method: str, **parameters: Any) -> Any:
