@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from xlt_augment.cli.options import shown
+
 if TYPE_CHECKING:
     from xlt_augment.store.names import Name
 
@@ -57,4 +59,4 @@ def count(n: int, noun: str) -> str:
 
 def line(head: str, text: str) -> None:
     """A fact on a line of its own."""
-    click.echo(f"{head:<10}{text}")
+    click.echo(shown(f"{head:<10}{text}"))
