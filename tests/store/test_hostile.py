@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.command import run_here
 from tests.store.backends import SAFE, contents, report
 from xlt_augment.errors import StoreError
 from xlt_augment.store.cache import Cache
+from xlt_augment.store.gc import collect
+from xlt_augment.store.intents import INTENT_FORMAT
 from xlt_augment.store.names import Name
 from xlt_augment.store.publish import publish
 from xlt_augment.store.pull import pull
@@ -168,3 +171,62 @@ def test_the_cache_may_itself_be_a_link(store: Store, tmp_path: Path) -> None:
     name = publish(store, source, Name("team", "data")).reference.name
     assert contents(pull(store, name, cache=Cache(tmp_path / "cache")).path) == contents(source)
     assert pull(store, name, cache=Cache(tmp_path / "cache")).files == 0
+
+
+ESCAPE = "\x1b[2J\x9b2J\u202e"
+
+
+@pytest.mark.parametrize("command", ["show", "lineage", "verify"])
+@pytest.mark.parametrize("about", [{ESCAPE: ESCAPE, "recipe": {ESCAPE: ESCAPE}}, {"recipe": [ESCAPE]}])
+def test_a_terminal_is_told_nothing_by_a_manifest(
+    command: str, about: dict[str, Any], store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged(store, [file("a.csv")], about=about)
+    found = run_here(capsys, "store", command, NAME, "--store", store.url)
+    assert found.code == 0
+    assert all(line.isprintable() for line in (found.out + found.err).split("\n"))
+
+
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_a_terminal_is_told_nothing_by_an_error(command: str, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    forged(store, [file("a.csv", **{ESCAPE: 1})])
+    found = run_here(capsys, "store", command, NAME, "--store", store.url)
+    assert found.code == 1
+    assert "\\x1b[2J" in found.out + found.err
+    assert all(line.isprintable() for line in (found.out + found.err).split("\n"))
+
+
+def test_a_terminal_is_told_nothing_by_a_store(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(store.url) / STORE_RECORD
+    body = {key: value for key, value in json.loads(path.read_bytes()).items() if key != "sha256"}
+    path.write_bytes(sealed(body | {"probe": body["probe"] | {"at": ESCAPE}}))
+    with pytest.raises(StoreError, match="reading what a probe found"):
+        Store.open(store.url)
+
+
+@pytest.mark.parametrize("objects", [7, [7], [None]])
+def test_a_notice_of_another_shape_is_refused(objects: Any, store: Store) -> None:
+    write(store, f"incoming/publish-{'0' * 32}", sealed({"format": INTENT_FORMAT, "objects": objects}))
+    with pytest.raises(StoreError, match="if nobody is publishing"):
+        collect(store)
+
+
+def test_what_others_leave_in_a_folder_is_passed_over(store: Store, tmp_path: Path) -> None:
+    source = report(tmp_path / "source", 1)
+    name = publish(store, source, Name("team", "data")).reference.name
+    for folder in ("references", "references/team/data", "objects", "incoming"):
+        (Path(store.url) / folder / ".DS_Store").write_bytes(b"")
+        (Path(store.url) / folder / "a\x1b[2J").write_bytes(b"")
+    assert store.every_name() == [name]
+    assert collect(store, apply=True).removed == ()
+
+
+def test_a_link_in_place_of_a_pulled_folder_makes_way_for_it(store: Store, tmp_path: Path) -> None:
+    source, cache = report(tmp_path / "source", 1), Cache(tmp_path / "cache")
+    name = publish(store, source, Name("team", "data")).reference.name
+    folder = pull(store, name, cache=cache).path
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    folder.with_name(f"{folder.name}.json").unlink()
+    assert contents(pull(store, name, cache=cache).path) == contents(source)
+    assert not folder.is_symlink()

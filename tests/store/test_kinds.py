@@ -97,6 +97,19 @@ def test_what_is_damaged_is_refused(tmp_path: Path) -> None:
         describe(tmp_path / "words.arrow")
 
 
+@pytest.mark.parametrize("name", ["_words.arrow", "-.arrow", "con.arrow", "mot s.arrow", "w" * 210 + ".arrow"])
+def test_a_set_whose_name_no_store_takes_gets_a_plain_one(tmp_path: Path, name: str) -> None:
+    WORDS.save(tmp_path / name)
+    assert [file.path for file in describe(tmp_path / name).artifact.files] == ["synonyms.arrow"]
+
+
+@pytest.mark.parametrize("runs", [[{}], [7], 7, [{"name": "a"}]])
+def test_a_report_of_runs_that_are_none_is_refused(tmp_path: Path, runs: object) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"runs": runs}))
+    with pytest.raises(StoreError, match="a record of a report"):
+        describe(tmp_path)
+
+
 def test_a_link_in_a_report_is_refused(tmp_path: Path) -> None:
     report = tmp_path / "report"
     report.mkdir()

@@ -46,7 +46,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.caches = [Cache(self.folder / f"cache-{number}") for number in range(2)]
         self._time = intents.time
         # whoever waits for a gc that was killed waits by a clock that goes fast
-        intents.time = SimpleNamespace(time=self._time.time, sleep=self._wait)  # type: ignore[assignment]
+        intents.time = SimpleNamespace(time=self._time.time, monotonic=self._time.monotonic, sleep=self._wait)  # type: ignore[assignment]
 
     def _wait(self, seconds: float) -> None:
         self.storage.shift += 60 * seconds
@@ -172,7 +172,13 @@ class World:
         self.storage.shift += 30 * DAY
         self.asleep = 0.0  # seconds that this machine stood still
         patch.setattr(
-            intents, "time", SimpleNamespace(time=lambda: time.time() + self.asleep, sleep=lambda seconds: self.sleep(seconds))
+            intents,
+            "time",
+            SimpleNamespace(
+                time=lambda: time.time() + self.asleep,
+                monotonic=time.monotonic,
+                sleep=lambda seconds: self.sleep(seconds),
+            ),
         )
 
     def sleep(self, seconds: float) -> None:

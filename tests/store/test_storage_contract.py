@@ -143,6 +143,18 @@ def test_a_listing_knows_what_another_wrote(storage: Storage) -> None:
     assert storage.size("a/b") is None
 
 
+def test_a_listing_leaves_out_what_no_store_writes(
+    new_store: Callable[[str], Storage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = new_store("s3")
+    put(storage, "a/b", b"1")
+    with monkeypatch.context() as patch:
+        patch.setattr(remote, "checked", lambda path: path)
+        for path in ("a/.hidden", "a/x y", "a/.c/d"):
+            put(storage, path, b"1")
+    assert paths(storage, "a") == ["a/b"]
+
+
 def test_a_folder_is_no_file(storage: Storage) -> None:
     put(storage, "a/b/c", b"x")
     assert storage.size("a/b") is None

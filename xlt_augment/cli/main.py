@@ -11,6 +11,7 @@ import click
 
 from xlt_augment.cli.build import build
 from xlt_augment.cli.datasets import inspect, verify
+from xlt_augment.cli.options import shown
 from xlt_augment.cli.store import store
 from xlt_augment.cli.store_care import gc, lineage
 from xlt_augment.cli.store_care import verify as verify_store
@@ -117,7 +118,7 @@ def _swallowed(caught: "sys.UnraisableHookArgs") -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo("xlt-augment: " + " ".join(message.split("\n")), err=True)
+    click.echo("xlt-augment: " + shown(" ".join(message.split("\n"))), err=True)
     if _received and code == 130:  # all is cleaned up, and an interpreter stopped inside other libraries may hang at its end
         with suppress(OSError, ValueError):
             sys.stdout.flush()

@@ -7,6 +7,11 @@ from typing import Any
 import click
 
 
+def shown(text: str) -> str:
+    """A text for a terminal: what would move a cursor, hide the rest or break the line stands there as an escape."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 class Names(click.ParamType):
     """Several names in one word, separated by commas."""
 

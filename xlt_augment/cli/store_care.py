@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xlt_augment.cli.options import Help
+from xlt_augment.cli.options import Help, shown
 from xlt_augment.cli.store_options import NameType, bytes_bar, count, line, step, store_option, threads_option
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def verify(ctx: click.Context, names: tuple["Name", ...], url: str, threads: int
         click.echo(json.dumps(facts | {"damages": [damage._asdict() for damage in found.damages]}, indent=2))
     else:
         for damage in found.damages:
-            click.echo(f"damaged   {damage.message}")
+            line("damaged", damage.message)
         said = "all as published" if not found.damages else f"{len(found.damages):,} damaged"
         what = f"{count(found.references, 'version')}, {count(found.objects, 'object')}, {found.bytes:,} bytes"
         line("verified", f"{opened.url}: {what}; {said}")
@@ -72,7 +72,7 @@ def _show_parents(node: "Node", before: str) -> None:
     recipe = node.recipe
     if recipe:
         settings = " ".join(f"{key}={_short(value)}" for key, value in recipe.items())
-        click.echo(f"{before}{'├─ ' if node.parents else '└─ '}recipe {settings}")
+        click.echo(shown(f"{before}{'├─ ' if node.parents else '└─ '}recipe {settings}"))
     for k, parent in enumerate(node.parents, 1):
         last = k == len(node.parents)
         click.echo(f"{before}{'└─ ' if last else '├─ '}{_described(parent)}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from xlt_augment.cli.options import shown
+
 if TYPE_CHECKING:
     from xlt_augment.store.names import Name
 
@@ -66,4 +68,4 @@ def step(url: str, command: str) -> None:
 
 def line(head: str, text: str) -> None:
     """A fact on a line of its own."""
-    click.echo(f"{head:<10}{text}")
+    click.echo(shown(f"{head:<10}{text}"))

@@ -111,10 +111,8 @@ def _problem(artifact: Artifact) -> str | None:
     if not is_hash(artifact.identity):
         return "an identity that is no sha256"
     for file in artifact.files:
-        if not (isinstance(file.path, str) and _PATH.fullmatch(file.path)):
-            return f"the path {str(file.path)[:100]!r}"
-        if any(_RESERVED.fullmatch(part) for part in file.path.split("/")):
-            return f"the path {file.path!r}, which some systems cannot have"
+        if not is_path(file.path):
+            return f"the path {str(file.path)[:100]!r}, which not all systems can have"
         if type(file.bytes) is not int or file.bytes < 0 or not is_hash(file.sha256):
             return f"no size and sha256 for {file.path}"
     paths = [file.path.lower() for file in artifact.files]
@@ -122,6 +120,12 @@ def _problem(artifact: Artifact) -> str | None:
     if not paths or len({*paths}) < len(paths) or folders & {*paths}:
         return "no file" if not paths else "two files of one name"
     return None if isinstance(artifact.about, dict) else "no facts about it"
+
+
+def is_path(text: object) -> bool:
+    """Whether something is a path that a file of an artifact may have: plain, relative, and possible on every system."""
+    known = isinstance(text, str) and _PATH.fullmatch(text)
+    return bool(known and not any(_RESERVED.fullmatch(part) for part in known[0].split("/")))
 
 
 def is_hash(text: object, form: re.Pattern[str] = _SHA256) -> bool:

@@ -55,12 +55,13 @@ class Cache:
             return False
 
     def n_bytes(self) -> int:
-        """Size of all objects."""
-        sizes = (path.stat().st_size for path in self._below("objects"))
-        return sum(sizes)
-
-    def _below(self, folder: str) -> Iterator[Path]:
-        return (path for path in (self.root / folder).rglob("*") if path.is_file())
+        """Size of all objects; those that somebody removes meanwhile may count or not."""
+        total = 0
+        for folder, _, names in os.walk(self.root / "objects"):
+            for name in names:
+                with suppress(OSError):
+                    total += os.lstat(f"{folder}/{name}").st_size
+        return total
 
     def add(self, sha256: str, pieces: Iterable[bytes]) -> None:
         """Write an object, whole or not at all; `pieces` raises at its end when the bytes are wrong. Raises StoreError."""
@@ -100,13 +101,13 @@ class Cache:
                 shutil.rmtree(partial, ignore_errors=True)
 
     def _link_into(self, files: Iterable[tuple[str, str]], folder: Path, partial: Path) -> None:
+        if folder.is_symlink():  # not ours, and it leads elsewhere
+            folder.unlink()
         wrong = [(name, sha256) for name, sha256 in files if not self.linked([(name, sha256)], folder)]
         for name, sha256 in wrong:
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             os.link(self.path(sha256), partial / name)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.is_symlink():  # not ours, and it leads elsewhere
-            folder.unlink()
         if wrong and not folder.is_dir():
             partial.rename(folder)
             return

@@ -1,7 +1,6 @@
 """A dataset on the Hugging Face Hub: folder, Parquet rendering and card in one commit."""
 
 import hashlib
-import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -10,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xlt_augment.canonical import sha256_file, sha256_json
+from xlt_augment.canonical import sha256_file
 from xlt_augment.errors import DatasetError, StoreError
 from xlt_augment.materialize.card import dataset_card
 from xlt_augment.materialize.manifest import MANIFEST_NAME, Manifest
 from xlt_augment.materialize.parquet import verify_parquet, write_parquet
 from xlt_augment.materialize.rendering import RENDERING_NAME
 from xlt_augment.materialize.verify import check_file
+from xlt_augment.store.names import stored_name
+from xlt_augment.store.pull import PULL_FORMAT
+from xlt_augment.store.records import unsealed
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -25,8 +27,6 @@ _OURS = re.compile(
     r"arrow/(data-\d+-of-\d+\.arrow|(state|dataset_info|xlt)\.json|README\.md)"
     r"|parquet/(data-\d+-of-\d+\.parquet|xlt-parquet\.json|README\.md)"
 )
-_WORD = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
-_REFERENCE = re.compile(rf"{_WORD}/({_WORD}@v[1-9][0-9]*)")
 _REMEDIES = {
     401: "Log in with a token that may write: hf auth login, or set HF_TOKEN",
     403: "Take a token that may write there, or another repository",
@@ -199,14 +199,14 @@ def _card(manifest: Manifest, folder: Path, repo: str) -> str:
 def pulled_reference(folder: Path, manifest: Manifest) -> str | None:
     """`team/name@v3` where `store pull` left a record of this very dataset beside the folder, else None."""
     place = folder.resolve()
+    record = place.with_name(f"{place.name}.json")
     try:
-        body = json.loads(place.with_name(f"{place.name}.json").read_bytes())
-        whole = body.pop("sha256") == sha256_json(body)
-        same = whole and body["format"] == "xlt-pull/1" and body["manifest_sha256"] == manifest.to_json()["manifest_sha256"]
-        named = _REFERENCE.fullmatch(body["reference"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        body = unsealed(record.read_bytes(), PULL_FORMAT, str(record), dict)
+        name = str(stored_name(body.get("reference"), str(record)))
+    except (OSError, StoreError):
         return None
-    return named[0] if same and named and named[1] == place.name else None
+    same = body.get("manifest_sha256") == manifest.to_json()["manifest_sha256"]
+    return name if same and name.rpartition("/")[2] == place.name else None
 
 
 @contextmanager

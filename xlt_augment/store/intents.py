@@ -28,22 +28,22 @@ class _Notice:
 
     def __init__(self, storage: Storage, kind: str, form: str) -> None:
         self._storage, self.path, self._form = storage, incoming_name(kind), form
-        self._lock, self._written, self._objects = threading.Lock(), 0.0, None
-
-    _objects: list[str] | None
+        self._lock, self._written, self._ticked = threading.Lock(), 0.0, 0.0
+        self._objects: list[str] | None = None
 
     @property
     def age(self) -> float:
-        """Seconds since it was written; the machine may have slept meanwhile."""
-        return time.time() - self._written
+        """Seconds since it was written, by the clock that goes on while a machine sleeps or by the one that nobody sets back:
+        whichever says more."""
+        return max(time.time() - self._written, time.monotonic() - self._ticked)
 
     def write(self, objects: Iterable[str] | None) -> None:
         """Say it. `objects`: their sha256; None for any."""
         self._objects = None if objects is None else sorted(objects)
         content = sealed({"format": self._form, "objects": self._objects})
-        begun = time.time()
+        begun = time.time(), time.monotonic()
         self._storage.upload(self.path, [content], len(content))
-        self._written = begun
+        self._written, self._ticked = begun
 
     def renew(self) -> None:
         """Write it again where it is not young."""
@@ -156,4 +156,6 @@ def _objects(storage: Storage, entry: Entry, form: str) -> list[str] | None:
 
 def _listed(body: dict[str, Any]) -> list[str] | None:
     objects: list[str] | None = body["objects"]
+    if objects is not None and not all(isinstance(sha256, str) for sha256 in objects):
+        raise ValueError("objects")
     return objects

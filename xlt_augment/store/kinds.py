@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from xlt_augment.canonical import sha256_file, sha256_json
 from xlt_augment.errors import StoreError
-from xlt_augment.store.artifacts import Artifact, Parent, StoredFile, checked, plain
+from xlt_augment.store.artifacts import Artifact, Parent, StoredFile, checked, is_path, plain
 
 _RUN, _REPORT, _DATASET = "xlt-run.json", "report.json", "xlt.json"
 _OF_CHECKPOINTS = ("checkpoint-", ".")  # of a run: to go on from, and hidden parts; not shared
@@ -148,8 +148,10 @@ def _run(folder: Path) -> Local:
 def _report(folder: Path) -> Local:
     body = _json(folder / _REPORT)
     files = list(_walk(folder, skip=(".",)))
-    runs = body.get("runs", [])
-    parents = [Parent("run", plain(run["name"]), str(run["identity"])) for run in runs]
+    try:
+        parents = [Parent("run", plain(run["name"]), str(run["identity"])) for run in body.get("runs", [])]
+    except (KeyError, TypeError) as error:
+        raise _unknown(folder, f"a record of a report whose runs are without {error}") from error
     identity = sha256_json({file.path: file.sha256 for file in files})
     return _local(folder, "report", identity, files, parents, {"title": body.get("title"), "summary": body.get("summary")})
 
@@ -187,8 +189,4 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _plain(path: Path, otherwise: str) -> str:
     """A file's name where a store takes it, else one that says what it holds."""
-    return (
-        path.name
-        if path.name.isascii() and path.name.replace("-", "").replace("_", "").replace(".", "").isalnum()
-        else otherwise
-    )
+    return path.name if is_path(path.name) else otherwise

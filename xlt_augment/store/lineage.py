@@ -85,7 +85,7 @@ class _Known:
         )
         return Node(
             kind=key[0], title=title, identity=key[1], names=tuple(str(reference.name) for reference in references),
-            recipe=artifact.about.get("recipe") if artifact else None, parents=tuple(parents),
+            recipe=_recipe(artifact), parents=tuple(parents),
         )  # fmt: skip
 
     def descendants(self, key: tuple[str, str]) -> Iterator[Node]:
@@ -102,8 +102,14 @@ class _Known:
                     waiting.append(child)
                     references = self._by_key[child]
                     names = tuple(str(reference.name) for reference in references)
-                    recipe = self.artifact(references[0]).about.get("recipe")
+                    recipe = _recipe(self.artifact(references[0]))
                     yield Node(kind=child[0], title=names[0], identity=child[1], names=names, recipe=recipe)
+
+
+def _recipe(artifact: Artifact | None) -> dict[str, Any] | None:
+    """That of a dataset; what another program wrote there is passed over."""
+    found = artifact.about.get("recipe") if artifact else None
+    return found if isinstance(found, dict) else None
 
 
 def _stage(entry: tuple[tuple[str, str], Parent]) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from xlt_augment.errors import StoreError
+from xlt_augment.store.artifacts import is_plain
 from xlt_augment.store.storage import Missing, Storage, open_storage
 from xlt_augment.store.storage.base import INCOMING, incoming_name
 
@@ -65,7 +66,7 @@ class Probe:
         sound = isinstance(value, dict) and set(value) == {field.name for field in fields(cls)}
         sound = sound and all(isinstance(value[field.name], bool) for field in fields(cls) if field.type is bool)
         sound = sound and isinstance(value["winners"], list) and all(type(count) is int for count in value["winners"])
-        sound = sound and type(value["clock_skew_seconds"]) in (int, float) and isinstance(value["at"], str)
+        sound = sound and type(value["clock_skew_seconds"]) in (int, float) and is_plain(value["at"])
         if not sound or not isinstance(value["software"], dict):
             raise StoreError(
                 "reading what a probe found",

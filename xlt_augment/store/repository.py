@@ -52,8 +52,9 @@ class Reference(NamedTuple):
             found = cls(**{**body, "name": stored_name(body["name"], where)})
             if not (is_hash(found.artifact) and is_hash(found.identity) and found.kind in KINDS):
                 raise ValueError("hash or kind")
-            if not (is_plain(found.by) and is_plain(found.at) and is_plain(found.nonce)):
-                raise ValueError("publisher or time")
+            for key in ("by", "at", "nonce"):
+                if not is_plain(getattr(found, key)):
+                    raise ValueError(f"no sound {key}")
             return found
 
         return unsealed(content, REFERENCE_FORMAT, where, make, remedy)

@@ -1,4 +1,4 @@
-"""The record that `xlt-augment store pull` leaves beside a dataset folder (docs/format.md, "Pulled artifact")."""
+"""The record that `xlt-augment store pull` leaves beside a dataset folder (docs/format.md, "Store")."""
 
 import json
 import os

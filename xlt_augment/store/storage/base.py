@@ -50,7 +50,10 @@ class Storage(Protocol):
         ...
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        """Every file below the folder `prefix` at any depth, sorted by path; nothing where there is no such folder."""
+        """Every file below the folder `prefix` at any depth, sorted by path; nothing where there is no such folder.
+
+        Names that `checked` would refuse, such as hidden ones, are none of a store's, and are left out.
+        """
         ...
 
     def upload(self, path: str, pieces: Iterable[bytes], size: int) -> None:
@@ -75,7 +78,7 @@ class Storage(Protocol):
 
 def checked(path: str) -> str:
     """`path` when each of its components is plain. Raises StoreError otherwise, so that none leads out of the root."""
-    if not all(_COMPONENT.fullmatch(part) for part in path.split("/")):
+    if not is_plain_path(path):
         raise StoreError(
             "using a path of a store",
             found=repr(path[:200]),
@@ -83,6 +86,11 @@ def checked(path: str) -> str:
             remedy="Check the manifest or reference that named it",
         )
     return path
+
+
+def is_plain_path(path: str) -> bool:
+    """Whether a store may have a file of that path."""
+    return all(_COMPONENT.fullmatch(part) for part in path.split("/"))
 
 
 def incoming_name(kind: str) -> str:
@@ -145,8 +153,10 @@ def regrouped(pieces: Iterable[bytes], block: int) -> Iterator[bytes]:
 
 
 def in_order(children: Iterable[tuple[str, bool]]) -> list[tuple[str, bool]]:
-    """Children of a folder as (name, whether a folder), in the order of the paths below: a folder sorts as its name and `/`."""
-    return sorted(children, key=lambda child: child[0] + "/" * child[1])
+    """Children of a folder as (name, whether a folder), in the order of the paths below: a folder sorts as its name and `/`.
+    Names that no store writes, such as hidden ones, are left out."""
+    plain = (child for child in children if is_plain_path(child[0]))
+    return sorted(plain, key=lambda child: child[0] + "/" * child[1])
 
 
 def write_all(file: int, piece: bytes) -> None:

@@ -18,6 +18,7 @@ from xlt_augment.store.storage.base import (
     checked,
     counted,
     incoming_name,
+    is_plain_path,
     regrouped,
     too_large,
 )
@@ -151,7 +152,8 @@ class ObjectStorage(ABC):
         listing, found = self._list(self._key(prefix) + "/"), False
         while (item := self._call(doing, next, listing, None)) is not None:
             found = True
-            yield Entry(item[0][start:], item[1], item[2])
+            if is_plain_path(item[0][start:]):
+                yield Entry(item[0][start:], item[1], item[2])
         if not found:
             self._call(doing, self._know_container, doing)
 
