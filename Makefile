@@ -1,6 +1,7 @@
 # README's two commands are `make demo` and `make test`. Each sets up what it needs in .venv, from a Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
+# Modules are compiled when they are first imported, not the many that never are.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := build/demo
 SAMPLE := data/samples/paraphrase
@@ -57,11 +58,11 @@ synonyms: .venv/dev
 	$(PYTHON) -m venv .venv
 
 .venv/base: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[train,report]'
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[train,report]'
 	touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
 	touch .venv/base $@
 
 clean:
