@@ -175,4 +175,4 @@ def _recorded(path: Path, reference: Reference) -> dict[str, Any] | None:
 
 def _alike(before: dict[str, Any] | None, body: dict[str, Any]) -> bool:
     """Whether two records say the same; one store may have several addresses."""
-    return before is not None and before | {"store": None} == body | {"store": None}
+    return before is not None and before | {"format": PULL_FORMAT, "store": None} == body | {"store": None}
