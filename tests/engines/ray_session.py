@@ -25,7 +25,12 @@ from xlt_augment.counterfit.spread import SpreadSearch
 
 BLOCK = 65_536
 HEAD_DIES_NEVER = {"num_cpus": 0, "include_dashboard": False}
-WATCH = {"RAY_health_check_period_ms": "500", "RAY_health_check_timeout_ms": "1000", "RAY_health_check_failure_threshold": "3"}
+# A lost node is noticed within seconds, and one that waits for a busy core is not taken for lost.
+WATCH = {
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "20000",
+    "RAY_health_check_failure_threshold": "3",
+}
 
 
 @contextmanager

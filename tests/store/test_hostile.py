@@ -127,7 +127,7 @@ def test_a_publisher_is_a_short_line_of_text(by: Any, store: Store, tmp_path: Pa
     forged(store, [file("a.csv")])
     body = {**store.reference(NAME)._asdict(), "name": str(NAME), "format": "xlt-reference/1", "by": by}
     write(store, reference_path(NAME), sealed(body))
-    assert "publisher or time" in refused(store, tmp_path)
+    assert "no sound by" in refused(store, tmp_path)
 
 
 def test_what_is_newer_is_said_to_be(store: Store, tmp_path: Path) -> None:
