@@ -37,14 +37,14 @@ types: .venv/dev
 	$(BIN)/mypy
 
 tests: .venv/dev
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 bench: .venv/dev
 	for script in build scale store tokens memory startup train train_tokens train_step evaluate calibration synonyms; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # The long forms: every hypothesis property on many more examples.
 soak: .venv/dev
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 3 --dist loadgroup --timeout 3600
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 --timeout 3600
 
 # docs/commands.md is generated from the help texts; a test compares it.
 docs: .venv/dev

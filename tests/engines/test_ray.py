@@ -14,7 +14,7 @@ from filelock import FileLock
 from tests.conftest import PROJECT
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("ray")]  # one process: the others need not wait for it
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,16 @@ def bytes_bar() -> Iterator[Any]:
         yield bar
 
 
+@contextmanager
+def going_on() -> Iterator[None]:
+    """An interruption says that nothing is lost."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note("what is complete was kept, and the same command goes on")
+        raise
+
+
 def count(n: int, noun: str) -> str:
     """`1 file`, `2 files`."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

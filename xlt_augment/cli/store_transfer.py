@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xlt_augment.cli.options import Help, Size
-from xlt_augment.cli.store_options import NameType, bytes_bar, count, line, step, store_option, threads_option
+from xlt_augment.cli.store_options import NameType, bytes_bar, count, going_on, line, step, store_option, threads_option
 
 if TYPE_CHECKING:
     from xlt_augment.store.names import Name
@@ -47,7 +47,7 @@ def publish(path: str, name: "Name", url: str, single_writer: bool, again: bool,
     from xlt_augment.store.repository import Store
 
     opened = Store.open(url)
-    with bytes_bar() as bar:
+    with going_on(), bytes_bar() as bar:
 
         def announce(upload: "Upload") -> None:
             bar.total = upload.bytes
@@ -105,7 +105,7 @@ def pull(name: "Name", url: str, max_size: int | None, threads: int, as_json: bo
     from xlt_augment.store.repository import Store
 
     opened = Store.open(url)
-    with bytes_bar() as bar:
+    with going_on(), bytes_bar() as bar:
 
         def announce(download: "Download") -> None:
             bar.total = download.bytes

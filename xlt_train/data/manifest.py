@@ -16,7 +16,7 @@ ROW_COLUMNS = ("source_id", "variant", "label")  # that training reads beside te
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FETCH = "Fetch or build the dataset again"
-_BUILD = "Check the path, or build one: xlt-augment build train.tsv"
+_BUILD = "Check the path, build one (xlt-augment build train.tsv), or pull one (xlt-augment store pull TEAM/NAME)"
 FETCH_AGAIN = (FETCH, _BUILD)  # what errors of a damaged dataset advise, where it is not known to come from a store
 
 
