@@ -45,7 +45,7 @@ def both(
 
 
 @given(
-    count=st.integers(1, 48), rows=st.integers(1, 20), m=st.integers(1, 4), unit=st.integers(50, 5_000),
+    count=st.integers(1, 80), rows=st.integers(1, 30), m=st.integers(1, 4), unit=st.integers(50, 5_000),
     blocks=st.one_of(st.none(), st.integers(1, 9)), shard=st.sampled_from([1, 700, 4_000, 500 << 20]),
     operator=st.sampled_from(OPERATORS), seed=st.integers(0, 99),
 )  # fmt: skip

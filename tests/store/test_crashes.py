@@ -69,11 +69,8 @@ def worlds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     return lambda: World(request.param, tmp_path / f"world-{next(numbers)}", monkeypatch)
 
 
-@pytest.mark.parametrize(
-    ("worlds", "work"),
-    [("memory", "publish"), ("memory", "pull"), ("memory", "collect"), ("local", "publish")],
-    indirect=["worlds"],
-)
+@pytest.mark.parametrize("worlds", ["memory", "local"], indirect=True)
+@pytest.mark.parametrize("work", ["publish", "pull", "collect"])
 def test_killed_at_every_operation_and_repeated(work: str, worlds: Any) -> None:
     world = worlds()
     getattr(world, work)()

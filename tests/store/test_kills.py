@@ -80,7 +80,7 @@ def test_publish_killed_at_any_moment(source: Path, tmp_path: Path) -> None:
         assert (found.damages, found.references) == ((), 1)
         rmtree(store.url)
     print("publish:", {state: states.count(state) for state in set(states)})  # noqa: T201 - shown with -s
-    assert "midway" in states
+    assert states.count("midway") >= RUNS // 4
 
 
 def test_pull_killed_at_any_moment(source: Path, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_pull_killed_at_any_moment(source: Path, tmp_path: Path) -> None:
         assert contents(pull(store, NAME, cache=Cache(home / "store")).path) == contents(source)
         rmtree(home)
     print("pull:", {state: states.count(state) for state in set(states)})  # noqa: T201 - shown with -s
-    assert "midway" in states
+    assert states.count("midway") >= RUNS // 4
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
