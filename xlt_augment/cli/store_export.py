@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ import click
 
 from xlt_augment.cli.options import Help
 
-_NAME = re.compile(r"[a-z0-9-]+/[a-z0-9-]+(@v[0-9]+)?")
 _EXAMPLES = """Examples:
 xlt-augment store export train-10 --parquet train-10-parquet
 xlt-augment store export nli-team/pawsx@v3 --store /mnt/team/store --parquet pawsx-parquet
@@ -57,11 +55,12 @@ def export(
 
 def _folder(source: str, store: str | None) -> Path:
     """The dataset folder that SOURCE is, or that a store's dataset of that name is pulled to."""
-    known = store or os.environ.get("XLT_STORE")
-    if not known or (store is None and (Path(source).exists() or not _NAME.fullmatch(source))):
-        return Path(source)
     from xlt_augment.errors import StoreError
-    from xlt_augment.store.names import parse_name
+    from xlt_augment.store.names import is_name, parse_name
+
+    known = store or os.environ.get("XLT_STORE")
+    if not known or (store is None and (Path(source).exists() or not is_name(source))):
+        return Path(source)
     from xlt_augment.store.pull import pull
     from xlt_augment.store.repository import Store
 

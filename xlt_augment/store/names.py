@@ -56,6 +56,11 @@ def stored_name(text: object, where: str) -> Name:
     return name
 
 
+def is_name(text: str) -> bool:
+    """Whether this is a name, with or without a version."""
+    return _parsed(text) is not None
+
+
 def _parsed(text: str) -> Name | None:
     found = _NAME.fullmatch(text)
     if found is None or max(len(found[1]), len(found[2])) > _LONGEST:
