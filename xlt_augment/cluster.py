@@ -10,6 +10,7 @@ import re
 import secrets
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,7 +23,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 S = TypeVar("S")
 MOST_ATTEMPTS = 5  # of one item; a worker may be lost by no fault of the item, but not so often
-_PATIENCE = 10  # seconds for a first connection
+_PATIENCE = 10  # seconds for a first connection, and for threads to end
+_IDLE = "Prefetcher"  # a thread of Ray Data that waits for good where nothing is fetched ahead
 _LOOK_UP = 0.1  # seconds after which who waits looks for signals
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _kept: dict[str, Any] = {}  # in a worker: what the items of the map under way share
@@ -48,6 +50,7 @@ class Cluster:
         """
         ref, token = self._ray.put(pickle.dumps(shared, protocol=5)), secrets.token_hex(8)
         rows = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
+        others = set(threading.enumerate())
         outcomes = _aside(_outcomes(rows, partial(_attempt, work, token, ref), cpus))
         try:
             for row in outcomes:
@@ -59,6 +62,7 @@ class Cluster:
             raise _lost(error) from error
         finally:
             outcomes.close()
+            _halt(others)
 
     def afterwards(self, work: Callable[[], object]) -> None:
         """Call `work` when the connection has ended and no worker runs any longer."""
@@ -101,7 +105,9 @@ def _outcomes(rows: list[dict[str, Any]], attempt: Callable[..., Any], cpus: int
     from ray import data
 
     with _quiet_data(data):
-        yield from data.from_items(rows, override_num_blocks=len(rows)).map(attempt, num_cpus=cpus).iter_rows()
+        done = data.from_items(rows, override_num_blocks=len(rows)).map(attempt, num_cpus=cpus)
+        for table in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            yield from table.to_pylist()
 
 
 def _aside(values: Iterator[T]) -> Generator[T, None, None]:
@@ -134,6 +140,20 @@ def _aside(values: Iterator[T]) -> Generator[T, None, None]:
                 yield value
     finally:
         stopped.set()
+
+
+def _halt(others: set[threading.Thread]) -> None:
+    """End what Ray Data began here, but `others`: a thread of it that calls Ray during the shutdown, which frees what Ray's
+    compiled code stands on, kills the process, and one that calls it later connects again.
+    """
+    begun = set(threading.enumerate()) - others - {threading.current_thread()}
+    for thread in begun:
+        if shutdown := getattr(thread, "shutdown", None):  # of Ray Data's executor, which is a thread
+            shutdown(force=True)
+    patient_until = time.monotonic() + _PATIENCE
+    for thread in begun:
+        if thread.name != _IDLE:
+            thread.join(max(0.0, patient_until - time.monotonic()))
 
 
 def check_package() -> None:

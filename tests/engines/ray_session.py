@@ -10,9 +10,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,27 @@ def neighbors(address: str) -> bool:
     return all(a.dtype == b.dtype and a.tolist() == b.tolist() for a, b in zip(far, nearest(matrix, **settings)))
 
 
+def slow(last: int, item: int) -> int:
+    """Work of which one item fails while others are under way."""
+    if item == last:
+        raise ZeroDivisionError
+    time.sleep(0.3)
+    return item
+
+
+def abandoned(address: str) -> list[str]:
+    """What still runs in this process after maps that failed or that nobody read to the end; each with a new connection."""
+    from xlt_augment.cluster import connected
+
+    before = {thread.ident for thread in threading.enumerate()}
+    for last in (0, -1):
+        with suppress(ZeroDivisionError), connected(address) as cluster:
+            for _ in cluster.map(slow, range(8), shared=last):
+                break
+    begun = [thread.name for thread in threading.enumerate() if thread.ident not in before]
+    return [name for name in begun if name.startswith(("StreamingExecutor", "ray-data", "iter_threaded"))]
+
+
 def interrupted(folder: Path, address: str, number: signal.Signals) -> list[Any]:
     """Exit code, last line and leftovers of a command that was stopped while workers wrote."""
     words = [sys.executable, "-m", "xlt_augment", "build", str(folder / "7.tsv"), "--m", "60", "--out", str(folder / "never")]
@@ -140,6 +162,7 @@ def main() -> None:
             "error": lambda: failing(folder, address, "error"),
             "bug": lambda: failing(folder, address, "bug"),
             "always": lambda: failing(folder, address, "always"),
+            "abandoned": lambda: abandoned(address),
             "7 blocks": lambda: built(folder, address, 7, [(3 * BLOCK + 9, "worker"), (5 * BLOCK + 9, "node")], blocks=5),
             "SIGINT": lambda: interrupted(folder, address, signal.SIGINT),
             "SIGTERM": lambda: interrupted(folder, address, signal.SIGTERM),

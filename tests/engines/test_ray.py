@@ -62,6 +62,11 @@ def test_a_part_that_kills_every_worker_is_given_up(session: dict[str, Any]) -> 
     assert "found 5 workers lost at it" in says
 
 
+def test_no_thread_of_work_given_up_calls_ray_any_longer(session: dict[str, Any]) -> None:
+    """One that did so while the connection ended killed the process, and one that did so later connected again."""
+    assert session["abandoned"] == []
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_leaves_nothing(session: dict[str, Any], name: str) -> None:
     assert session[name] == [130, ["xlt-augment: interrupted; nothing half-written was left behind"], []]
