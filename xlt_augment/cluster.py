@@ -106,7 +106,8 @@ def _outcomes(rows: list[dict[str, Any]], attempt: Callable[..., Any], cpus: int
 
     with _quiet_data(data):
         done = data.from_items(rows, override_num_blocks=len(rows)).map(attempt, num_cpus=cpus)
-        for table in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        tables: Any = done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+        for table in tables:
             yield from table.to_pylist()
 
 
@@ -148,7 +149,7 @@ def _halt(others: set[threading.Thread]) -> None:
     """
     begun = set(threading.enumerate()) - others - {threading.current_thread()}
     for thread in begun:
-        if shutdown := getattr(thread, "shutdown", None):  # of Ray Data's executor, which is a thread
+        if type(thread).__module__.startswith("ray.") and (shutdown := getattr(thread, "shutdown", None)):  # the executor
             shutdown(force=True)
     patient_until = time.monotonic() + _PATIENCE
     for thread in begun:
