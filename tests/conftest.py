@@ -1,5 +1,6 @@
 """Shared fixtures, hypothesis profiles, and the place of the real data."""
 
+import gc
 import os
 import shlex
 import shutil
@@ -36,6 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
     (folder / "python").write_text(f'#!/bin/sh\nexec {shlex.join(map(str, words))} "$@"\n')
     (folder / "python").chmod(0o700)
     os.environ["XLT_TESTS_PYTHON"] = str(folder / "python")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Take what was imported and collected out of the garbage collector's care, which each `Trainer.train` calls twice."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 
 from tests.engines.deadly import Deadly
 from xlt_augment import Swap, build
+from xlt_augment.cluster import connected
 from xlt_augment.counterfit.search import nearest
 from xlt_augment.counterfit.spread import SpreadSearch
 
@@ -104,8 +105,6 @@ def left(folder: Path) -> list[str]:
 
 def neighbors(address: str) -> bool:
     """Whether a search divided among the nodes finds what one process finds."""
-    from xlt_augment.cluster import connected
-
     matrix = np.random.default_rng(3).normal(size=(700, 12)).astype(np.float32)
     matrix[::5] = matrix[3]
     settings: dict[str, Any] = {"k": 4, "threshold": 0.9, "order": np.arange(700)[::-1]}
@@ -124,8 +123,6 @@ def slow(last: int, item: int) -> int:
 
 def abandoned(address: str) -> list[str]:
     """What still runs in this process after maps that failed or that nobody read to the end; each with a new connection."""
-    from xlt_augment.cluster import connected
-
     before = {thread.ident for thread in threading.enumerate()}
     for last in (0, -1):
         with suppress(ZeroDivisionError), connected(address) as cluster:
@@ -149,31 +146,40 @@ def interrupted(folder: Path, address: str, number: signal.Signals) -> list[Any]
     return [child.returncode, said.strip().splitlines()[-1:], left(folder)]
 
 
+def take(steps: dict[str, Callable[[], Any]], found: dict[str, Any]) -> None:
+    """Those steps, or those of them that the command line names, one after the other."""
+    for name, step in steps.items():
+        if name in (sys.argv[2:] or steps):
+            start = time.monotonic()
+            found[name] = step()
+            found[f"{name}, seconds"] = round(time.monotonic() - start, 1)
+            sys.stdout.write(f"{name} {found[name]}\n")
+            sys.stdout.flush()
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     os.environ.update(WATCH)
     found: dict[str, Any] = {}
     with two_nodes() as cluster:
         address = cluster.address
-        steps: dict[str, Callable[[], Any]] = {
+        within: dict[str, Callable[[], Any]] = {
             "1 block": lambda: built(folder, address, 1, [(40_000, "worker")]),
             "2 blocks": lambda: built(folder, address, 2, [(100_000, "worker")], max_shard_size=3_000_000),
             "neighbors": lambda: neighbors(address),
             "error": lambda: failing(folder, address, "error"),
             "bug": lambda: failing(folder, address, "bug"),
             "always": lambda: failing(folder, address, "always"),
+        }
+        by_themselves: dict[str, Callable[[], Any]] = {
             "abandoned": lambda: abandoned(address),
             "7 blocks": lambda: built(folder, address, 7, [(3 * BLOCK + 9, "worker"), (5 * BLOCK + 9, "node")], blocks=5),
             "SIGINT": lambda: interrupted(folder, address, signal.SIGINT),
             "SIGTERM": lambda: interrupted(folder, address, signal.SIGTERM),
         }
-        chosen = sys.argv[2:] or list(steps)
-        for name in chosen:
-            start = time.monotonic()
-            found[name] = steps[name]()
-            found[f"{name}, seconds"] = round(time.monotonic() - start, 1)
-            sys.stdout.write(f"{name} {found[name]}\n")
-            sys.stdout.flush()
+        with connected(address):  # a new connection starts new workers, which takes seconds
+            take(within, found)
+        take(by_themselves, found)
     (folder / "found.json").write_text(json.dumps(found))
 
 
