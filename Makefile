@@ -1,7 +1,7 @@
 # README's two commands are `make demo` and `make test`. Each sets up what it needs in .venv, from a Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
-# Modules are compiled when they are first imported, not the many that never are.
+# Modules are compiled when they are first imported, not the many that never are. The pip that comes with Python takes longer.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := build/demo
 SAMPLE := data/samples/paraphrase
@@ -56,6 +56,7 @@ synonyms: .venv/dev
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --upgrade pip
 
 .venv/base: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[train,report]'

@@ -46,7 +46,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Its servers end by themselves."""
+    """Its servers end by themselves. Some libraries count at the end of a process what nobody freed."""
+    gc.unfreeze()
     if _FORKS in config.stash:
         shutil.rmtree(config.stash[_FORKS], ignore_errors=True)
 

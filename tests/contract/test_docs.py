@@ -212,7 +212,7 @@ def test_the_examples_of_the_help_texts_run(desk: Path, capsys: pytest.CaptureFi
         words = [next(desk.glob("train-synonym-m10-*")).name if word.endswith("-1a2b3c4d") else word for word in words]
         if words[0] == "xlt-train" and words[1] == "fit":
             words += ["--max_steps", "3"]
-        done = run_here(capsys, *at_hand(without_cluster(words), capsys)[1:], program=words[0])
+        done = run_here(capsys, *at_hand(brief(words), capsys)[1:], program=words[0])
         assert done.code == 0, f"{line}: {done.err}"
 
 

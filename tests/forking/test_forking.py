@@ -47,7 +47,14 @@ def test_it_ends_the_same(code: str) -> None:
     assert last[0] == last[1]
 
 
-STAYS = "import os, sys, time\nprint(os.getpid(), flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: sys.exit(9)"
+STAYS = """
+import os, sys, time
+try:
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    sys.exit(9)
+"""
 
 
 @pytest.mark.parametrize(
