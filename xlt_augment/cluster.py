@@ -150,7 +150,8 @@ def _halt(others: set[threading.Thread]) -> None:
     begun = set(threading.enumerate()) - others - {threading.current_thread()}
     for thread in begun:
         if type(thread).__module__.startswith("ray.") and (shutdown := getattr(thread, "shutdown", None)):  # the executor
-            shutdown(force=True)
+            with suppress(Exception):  # the cluster may be lost, and what the map says of it counts
+                shutdown(force=True)
     patient_until = time.monotonic() + _PATIENCE
     for thread in begun:
         if thread.name != _IDLE:
