@@ -1,13 +1,13 @@
 """`verify` finds every flipped bit, and everything else that is not as the manifest says."""
 
 import json
-import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from tests.damage import flipped
 from xlt_augment import Substitute, SynonymSet, build
 from xlt_augment.canonical import pretty_json, sha256_file, sha256_json
 from xlt_augment.errors import DatasetError
@@ -25,18 +25,11 @@ def dataset(small_tsv: Callable[..., Path]) -> Path:
 
 
 def test_300_flipped_bits_are_300_errors(dataset: Path) -> None:
-    chance = random.Random(0)
     files = sorted(dataset.iterdir())
     assert len(files) > 5
-    for k in range(300):
-        path = files[k % len(files)]
-        content = path.read_bytes()
-        damaged = bytearray(content)
-        damaged[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-        path.write_bytes(damaged)
+    for _ in flipped(files, 300):
         with pytest.raises(DatasetError, match="Fetch or build|Update xlt|Check the path"):
             verify(dataset)
-        path.write_bytes(content)
     verify(dataset)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.damage import flip
 from tests.store.backends import SAFE, contents
 from tests.store.made import made_dataset
 from xlt_augment.errors import StoreError
@@ -60,13 +61,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     for name, source in sources.items():
         publish(store, source, name, threads=1)
     return Place(store, sources, cache, pull(store, NAME, cache=cache, threads=1).path)
-
-
-def flip(path: Path, chance: random.Random) -> None:
-    content = bytearray(path.read_bytes())
-    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-    path.chmod(0o644)
-    path.write_bytes(content)
 
 
 def mended_as_told(place: Place, message: str) -> None:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.command import run_here
-from tests.store.rendered import WORDS, M, make
+from tests.store.rendered import WORDS, M, make, render
 from xlt_augment import Substitute, build
 from xlt_augment.errors import DatasetError, OutputError
 from xlt_augment.materialize import parquet
@@ -33,9 +33,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def out(data: Path) -> Path:
-    """Its rendering, in several files."""
-    write_parquet(data, data.with_name("out"), max_file=1_300, row_group=2_000)
-    return data.with_name("out")
+    return render(data)
 
 
 def test_every_reader_sees_the_same_rows(data: Path, out: Path, tmp_path: Path) -> None:

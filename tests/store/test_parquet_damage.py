@@ -1,7 +1,6 @@
 """Damage to a Parquet rendering, by chance or on purpose: none goes unseen."""
 
 import json
-import random
 import shutil
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.store.rendered import Change, make
+from tests.damage import flipped
+from tests.store.rendered import Change, make, render
 from xlt_augment.canonical import pretty_json, sha256_file, sha256_json
 from xlt_augment.errors import DatasetError
 from xlt_augment.materialize.parquet import verify_parquet, write_parquet
@@ -22,24 +22,15 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def out(data: Path) -> Path:
-    """Its rendering, in several files."""
-    write_parquet(data, data.with_name("out"), max_file=1_300, row_group=2_000)
-    return data.with_name("out")
+    return render(data)
 
 
 def test_300_flipped_bits_are_300_errors(out: Path) -> None:
-    chance = random.Random(0)
     files = sorted(out.iterdir())
     assert len(files) == 5
-    for k in range(300):
-        path = files[k % len(files)]
-        content = path.read_bytes()
-        damaged = bytearray(content)
-        damaged[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-        path.write_bytes(damaged)
+    for _ in flipped(files, 300):
         with pytest.raises(DatasetError, match="Fetch or build|Export the dataset again|Update xlt"):
             verify_parquet(out)
-        path.write_bytes(content)
     verify_parquet(out)
 
 

@@ -1,7 +1,6 @@
 """Synonym sets: lossless between JSON and Arrow, one identity whatever the file, damage found on opening."""
 
 import json
-import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.command import run_here
+from tests.damage import flipped
 from xlt_augment import SynonymSet
 from xlt_augment.errors import SynonymError
 from xlt_augment.resources import resource
@@ -53,15 +53,11 @@ def test_distances_are_kept(tmp_path: Path) -> None:
 
 
 def test_flipped_bits_of_the_arrow_form_are_found_or_harmless(tmp_path: Path) -> None:
-    path, chance = tmp_path / "s.arrow", random.Random(1)
+    path = tmp_path / "s.arrow"
     original = SynonymSet.from_mapping({f"word{k}": [f"other{k}", "naïve"] for k in range(50)})
     original.save(path)
-    content = path.read_bytes()
     found = 0
-    for _ in range(300):
-        damaged = bytearray(content)
-        damaged[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
-        path.write_bytes(damaged)
+    for _ in flipped([path], 300):
         try:
             assert SynonymSet.load(path).table.equals(original.table)  # padding and the record of its making
         except SynonymError:
