@@ -63,8 +63,8 @@ def place(given: str | None, kind: type) -> Any:
     if given is None:
         return None
     try:
-        found = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"=" * (-len(given) % 4)))
-        fits = type(found) is kind and cursor(found) == given
+        found: Any = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"=" * (-len(given) % 4)))
+        fits = isinstance(found, kind) and not isinstance(found, bool) and cursor(found) == given
         if fits and (0 <= found < _FARTHEST if kind is int else found.encode()):  # which half of a surrogate pair fails
             return found
     except (ValueError, RecursionError):
