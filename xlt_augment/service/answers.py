@@ -58,7 +58,7 @@ def cursor(place: str | int) -> str:
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def place(given: str | None, kind: type) -> Any:
+def place(given: str | None, kind: type[Any]) -> Any:
     """The place of a cursor, of type `kind` (int or str); None without one. Raises Refused (422)."""
     if given is None:
         return None
