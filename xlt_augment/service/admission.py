@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Callable, Mapping
+
+from starlette.types import Scope
 
 from xlt_augment.service.denied import Denied
 from xlt_augment.service.hosts import Hosts, from_elsewhere
@@ -16,7 +17,6 @@ TARGET = 4_096  # bytes of path and query
 HEADERS = 64  # headers of a request
 HEADER_BYTES = 16_384  # names and values together
 _ONCE = frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"origin", b"sec-fetch-site"})
-Scope = MutableMapping[str, Any]
 
 
 class Admission:

@@ -1,13 +1,12 @@
 """The body of a request: of the right kind, no larger than allowed, and there in time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
+
+from starlette.types import Receive
 
 from xlt_augment.service.denied import Denied
 from xlt_augment.service.settings import Limits
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class Gone(Exception):

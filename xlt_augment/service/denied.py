@@ -6,7 +6,8 @@ from xlt_augment.service.failures import Refused
 
 # Every reason; they are a label of a metric.
 REASONS = (
-    "target", "headers", "method", "host", "site", "rate", "token", "guessing", "scope", "busy", "length", "type", "slow", "time", "head"
+    "target", "headers", "method", "host", "site", "rate", "token", "guessing", "scope", "busy", "length", "type", "slow",
+    "time", "head",
 )  # fmt: skip
 
 

@@ -3,8 +3,10 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xlt_augment.service import logs
 from xlt_augment.service.admission import Admission
@@ -12,14 +14,8 @@ from xlt_augment.service.bodies import Gone, whole_body
 from xlt_augment.service.deadlines import Deadlines
 from xlt_augment.service.denied import Denied
 from xlt_augment.service.failures import problem_response
-from xlt_augment.service.metrics import ELSEWHERE, Metrics
-from xlt_augment.service.settings import Settings
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+from xlt_augment.service.metrics import ELSEWHERE
+from xlt_augment.service.state import Service
 
 POLICY = "; ".join(
     ["default-src 'none'", *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "connect")),
@@ -42,16 +38,14 @@ _OURS = frozenset(name for name, _ in SECURITY) | {b"x-request-id", b"server"}
 ABORT = "xlt.abort"  # the extension of the scope by which `protocol` lets a connection be cut
 
 
-class Guardable(Protocol):
-    """What the guard needs to know of a service."""
-
-    settings: Settings
-    metrics: Metrics
-
-
-def guarded(app: ASGIApp, service: Guardable, *, clock: Callable[[], float] = time.monotonic) -> ASGIApp:
+def guarded(app: ASGIApp, service: Service, *, clock: Callable[[], float] = time.monotonic) -> ASGIApp:
     """The application behind its guard. `clock` is that of the rates."""
     return _Guard(app, service, clock)
+
+
+def new_id() -> str:
+    """The id of a request, in its answer and in the logs."""
+    return secrets.token_hex(8)
 
 
 class _Exchange:
@@ -60,7 +54,7 @@ class _Exchange:
     __slots__ = ("client", "complete", "id", "received", "send_on", "sent", "started", "status")
 
     def __init__(self, send: Send) -> None:
-        self.id, self.send_on, self.client = secrets.token_hex(8), send, ""
+        self.id, self.send_on, self.client = new_id(), send, ""
         self.status = self.sent = self.received = 0
         self.started = self.complete = False
 
@@ -87,7 +81,7 @@ class _Exchange:
 class _Guard:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, service: Guardable, clock: Callable[[], float]) -> None:
+    def __init__(self, app: ASGIApp, service: Service, clock: Callable[[], float]) -> None:
         self._app, self._limits, self._metrics = app, service.settings.limits, service.metrics
         self._admission = Admission(service.settings, clock=clock)
         self._deadlines = Deadlines(self._limits.time)
@@ -145,7 +139,7 @@ class _Guard:
             await self._deny(denied, scope, receive, exchange)
         except Gone:
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the outermost place there is: logged and answered
             await self._broken(error, scope, receive, exchange)
 
     async def _with_body(self, headers: dict[bytes, bytes], receive: Receive, exchange: _Exchange) -> Receive:
@@ -201,7 +195,7 @@ class _Guard:
     async def _cut(self, scope: Scope) -> None:
         abort = scope.get("extensions", {}).get(ABORT)
         if abort is not None:
-            abort()
+            abort["call"]()
             await asyncio.sleep(0)  # until the server knows that the connection is gone
 
     def _record(self, scope: Scope, inner: Scope, exchange: _Exchange, seconds: float) -> None:

@@ -12,7 +12,9 @@ from typing import NamedTuple
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.tokens import canonical_address, is_loopback
 
-_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?))(?::([0-9]{1,5}))?", re.ASCII)
+_AUTHORITY = re.compile(
+    r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?))(?::([0-9]{1,5}))?", re.ASCII
+)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ORIGIN = re.compile(r"(https?)://(.+)", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
@@ -51,7 +53,9 @@ class Hosts:
         if is_loopback(bound) or own & {"0.0.0.0", "::"}:
             own |= set(_LOOPBACK)
         self._own = own - {"0.0.0.0", "::", ""}  # these name no host
-        self._named = [parse(name) or Authority(canonical_address(name) or name.lower(), None) for name in settings.allowed_hosts]
+        self._named = [
+            parse(name) or Authority(canonical_address(name) or name.lower(), None) for name in settings.allowed_hosts
+        ]
         self._port = settings.port
         self._known: dict[tuple[bytes, int | None], bool] = {}
 
@@ -81,9 +85,9 @@ def from_elsewhere(method: str, headers: Mapping[bytes, bytes]) -> str | None:
     """
     site = headers.get(b"sec-fetch-site")
     reads = method in ("GET", "HEAD")
-    if site is not None and site not in (b"same-origin", b"none"):
-        if not (reads and headers.get(b"sec-fetch-mode") == b"navigate"):
-            return "Sec-Fetch-Site"
+    follows = reads and headers.get(b"sec-fetch-mode") == b"navigate"
+    if site not in (None, b"same-origin", b"none") and not follows:
+        return "Sec-Fetch-Site"
     origin = headers.get(b"origin")
     if origin is not None and not reads and not _same(origin, headers.get(b"host", b"")):
         return "Origin"

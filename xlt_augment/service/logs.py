@@ -10,11 +10,11 @@ _access, _error = logging.getLogger(ACCESS), logging.getLogger(ERROR)
 
 
 def configure(access: bool) -> None:
-    """Send both logs, and uvicorn's warnings, to standard error. `access`: whether there is a line for each request."""
+    """Send both logs, and uvicorn's errors, to standard error. `access`: whether there is a line for each request."""
     for name, form, level in (
         (ACCESS, logging.Formatter("%(message)s"), logging.INFO if access else logging.CRITICAL + 1),
         (ERROR, Indented(), logging.INFO),
-        ("uvicorn.error", Indented(), logging.WARNING),
+        ("uvicorn.error", Indented(), logging.ERROR),  # its warnings are lines of the access log
     ):
         logger, handler = logging.getLogger(name), logging.StreamHandler(sys.stderr)
         handler.setFormatter(form)
@@ -43,7 +43,9 @@ def plain(text: str) -> str:
         text = text[: LONGEST_PATH - 3] + "..."
     if text.isascii() and text.isprintable() and " " not in text:
         return text or "-"
-    return "".join(c if "!" <= c <= "~" else "".join(f"%{byte:02X}" for byte in c.encode("utf-8", "backslashreplace")) for c in text)
+    return "".join(
+        c if "!" <= c <= "~" else "".join(f"%{byte:02X}" for byte in c.encode("utf-8", "backslashreplace")) for c in text
+    )
 
 
 class Indented(logging.Formatter):
@@ -52,7 +54,7 @@ class Indented(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         """ISO 8601, UTC."""
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 

@@ -51,6 +51,10 @@ def _of_set(method: str, rest: list[str], query: bytes) -> Need:
 def methods_of(path: str) -> str:
     """The methods that an address has, as the header Allow names them."""
     parts = path[len(_SETS) :].split("/", 2) if path.startswith(_SETS) else []
-    if path == "/v1/augment" or parts[1:] in (["neighbors"], ["reload"]) or (parts[1:2] == ["vetoes"] and path.endswith("/withdraw")):
+    if (
+        path == "/v1/augment"
+        or parts[1:] in (["neighbors"], ["reload"])
+        or (parts[1:2] == ["vetoes"] and path.endswith("/withdraw"))
+    ):
         return "POST"
     return "GET, HEAD, POST" if parts[1:] == ["vetoes"] else "GET, HEAD"

@@ -44,7 +44,7 @@ def check(settings: Settings) -> None:
     """Raises UsageError where anybody on a network could read: without a token on an address other than loopback."""
     if not settings.tokens.read and not is_loopback(settings.host):
         raise UsageError(
-            f"listening on {settings.host}", found="no token", expected="one, as this address can be reached from other machines",
+            f"listening on {settings.host}", found="no token", expected="one, as other machines reach this address",
             remedy=f"Set {READ_VARIABLE}, give --tokens FILE, or listen on 127.0.0.1. {_MAKE}",
         )  # fmt: skip
     for address in settings.trusted_proxies:
@@ -157,12 +157,14 @@ def _guarded_text(path: Path) -> str:
             f"opening {path}", found="a link" if link else error.strerror or str(error), expected="a file with tokens",
             remedy="Give the file itself" if link else "Check the name and who owns it",
         ) from error  # fmt: skip
-    with open(opened, "rb") as file:
+    with os.fdopen(opened, "rb") as file:
         _check_owner(path, os.fstat(opened))
         content = file.read(LARGEST_FILE + 1)
     try:
         if len(content) > LARGEST_FILE:
-            raise UsageError(f"reading {path}", found="a large file", expected=f"{LARGEST_FILE:,} bytes", remedy="Check the name")
+            raise UsageError(
+                f"reading {path}", found="a large file", expected=f"{LARGEST_FILE:,} bytes", remedy="Check the name"
+            )
         return content.decode("ascii")
     except UnicodeDecodeError as error:
         raise UsageError(
