@@ -57,8 +57,7 @@ def explain(
 
 def explained_texts(operator: Operator, part: Augmented) -> Iterator[Explained]:
     """The texts of a part, one after the other."""
-    texts, perturbed = part.texts, part.perturbed
-    variants = _explained_variants(operator, part)
+    perturbed, variants = part.perturbed, _explained_variants(operator, part)
     for words, eligible in zip(perturbed.words.tolist(), perturbed.eligible.tolist()):
         yield Explained(words, eligible, [next(variants) for _ in range(part.stop - part.first)])
 
