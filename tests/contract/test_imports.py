@@ -13,7 +13,7 @@ from tests.conftest import PROJECT
 STAGES = {
     "xlt_augment": (
         "errors resources canonical arrays compiled kernel_sha256 sha256 content_hash words synonyms vectors cluster counterfit"
-        " perturb tokens materialize store cli __main__"
+        " perturb tokens materialize store service cli __main__"
     ).split(),
     "xlt_train": (
         "errors resources files data models perturbation methods runs training evaluation probing sweep statistics languages"

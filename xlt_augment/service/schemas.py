@@ -142,6 +142,13 @@ class Batch(BaseModel):
     unknown: list[str]
 
 
+class RowPage(Page[Row]):
+    """Rows of a set, in the order of their words."""
+
+    set: str
+    sha256: str
+
+
 class WordEntry(BaseModel):
     """A word of a set; `score` (0 to 100, 100 the same) where spelling was compared."""
 
