@@ -52,7 +52,7 @@ def _impossible(asked: AugmentRequest, struck: Sequence[Pair]) -> str | None:
     column = asked.column
     if asked.first_id > _PADDED:
         return f"xlt-augment build counts rows from 0 and cannot begin at {asked.first_id}"
-    if column in (*OUR_COLUMNS, "label") or column != column.strip() or set(column) & set(",\0"):
+    if column in OUR_COLUMNS or column != column.strip() or set(column) & set(",\0"):
         return f"xlt-augment build takes no text column called {ascii(column)}"
     if odd := next((pair for pair in struck if not (_is_option(pair) or _is_line(pair))), None):
         return f"xlt-augment synonyms veto takes no pair {ascii(odd)}"

@@ -26,7 +26,7 @@ _PREPARED = 4  # sets whose tables are kept; those of the published set take 30 
 _GROWN = 8  # bytes of all variants for each character of the work that a request may ask for
 _SCHEMA = pa.schema([("source_id", pa.int64()), ("variant", pa.int16()), ("text", pa.string()), ("changed", pa.int32())])
 _SPAN = tuple(Span.model_fields)
-assert _SPAN == Change._fields
+assert Change._fields == _SPAN
 
 
 class Operators:

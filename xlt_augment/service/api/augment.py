@@ -6,14 +6,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from xlt_augment.service import schemas
-from xlt_augment.service.answers import arrow_answer, wants_arrow
-from xlt_augment.service.api.sets import ARROW_CONTENT
+from xlt_augment.service.answers import ARROW_CONTENT, arrow_answer, wants_arrow
 from xlt_augment.service.commands import command
 from xlt_augment.service.failures import Refused
 from xlt_augment.service.shelf import Shelved
 from xlt_augment.service.state import Service
 from xlt_augment.service.variants import Operators, Variants, check_work
-from xlt_augment.service.vetoes import Vetoed
 from xlt_augment.synonyms.synonym_set import SynonymSet
 
 
@@ -36,7 +34,11 @@ class _Maker:
 
     def __init__(self, service: Service) -> None:
         self._service, self._operators = service, Operators()
-        self._vetoed = None if service.vetoes is None else Vetoed(service.vetoes)
+        self._vetoed = None
+        if service.vetoes is not None:
+            from xlt_augment.service.vetoes import Vetoed
+
+            self._vetoed = Vetoed(service.vetoes)
 
     def answer(self, asked: schemas.AugmentRequest, arrow: bool) -> Response:
         """The whole answer. Raises Refused."""

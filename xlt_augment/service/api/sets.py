@@ -6,7 +6,16 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from xlt_augment.service import schemas
-from xlt_augment.service.answers import ARROW, arrow_answer, arrow_bytes, cursor, json_answer, not_modified, place, wants_arrow
+from xlt_augment.service.answers import (
+    ARROW_CONTENT,
+    arrow_answer,
+    arrow_bytes,
+    cursor,
+    json_answer,
+    not_modified,
+    place,
+    wants_arrow,
+)
 from xlt_augment.service.compare import Comparisons, word_change
 from xlt_augment.service.failures import Refused
 from xlt_augment.service.rows import batch_table, neighborhood, row, rows_at, saved
@@ -17,7 +26,6 @@ from xlt_augment.service.state import Service
 Limit = Annotated[int, Query(ge=1, le=schemas.LIMITS.page, description="Entries of the answer.")]
 Cursor = Annotated[str | None, Query(max_length=1_000, description="`next` of the answer before.")]
 Part = Annotated[str, Query(max_length=schemas.LIMITS.word)]
-ARROW_CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
 def router(service: Service) -> APIRouter:
