@@ -99,6 +99,8 @@ class VetoFile:
     @contextmanager
     def writing(self, doing: str) -> Iterator[sqlite3.Connection]:
         """A connection whose changes hold all together when the block ends well, else not at all. Raises Refused (503)."""
+        if self._at_rest():
+            raise _refused(doing, _READ_ONLY)
         if not self._writer.acquire(timeout=self.busy):
             raise _refused(doing, _LOCKED)
         try:
