@@ -18,7 +18,11 @@ from xlt_augment.service.protocol import protocol_for
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.state import Service
+<<<<<<< HEAD
 from xlt_augment.service.tokens import check
+=======
+from xlt_augment.service.vetoes import VetoLists
+>>>>>>> x9-veto
 from xlt_augment.service.workers import Workers
 
 log = logging.getLogger("xlt.error")
@@ -29,7 +33,9 @@ _IDLE = 15  # seconds that a connection is kept without a request
 def open_service(settings: Settings) -> Service:
     """Open the sets, the veto lists and the store. Raises XltError for what cannot be opened."""
     shelf = Shelf(settings.sets, settings.store)
-    return Service(settings=settings, shelf=shelf, workers=Workers(settings.limits.heavy, settings.limits.waiting))
+    vetoes = None if settings.vetoes is None else VetoLists(settings.vetoes)
+    workers = Workers(settings.limits.heavy, settings.limits.waiting)
+    return Service(settings=settings, shelf=shelf, workers=workers, vetoes=vetoes)
 
 
 def serve(settings: Settings, ready: Callable[[str], object] = lambda address: None) -> None:
@@ -54,6 +60,8 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
             server.run(sockets=[listener])
         finally:
             service.workers.close()
+            if service.vetoes is not None:
+                service.vetoes.close()
 
 
 def _address(listener: socket.socket) -> str:
