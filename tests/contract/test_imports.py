@@ -13,7 +13,7 @@ from tests.conftest import PROJECT
 STAGES = {
     "xlt_augment": (
         "errors resources canonical arrays compiled kernel_sha256 sha256 content_hash words synonyms vectors cluster counterfit"
-        " perturb tokens materialize store cli __main__"
+        " perturb tokens materialize store service cli __main__"
     ).split(),
     "xlt_train": (
         "errors resources files data models perturbation methods runs training evaluation probing sweep statistics languages"
@@ -21,7 +21,22 @@ STAGES = {
     ).split(),
 }
 HEAVY = {"torch", "transformers", "datasets", "pandas", "gensim", "nltk", "numba", "pyarrow", "numpy", "socket", "requests"}
-HEAVY |= {"scipy", "matplotlib", "sklearn", "fsspec", "s3fs", "gcsfs", "adlfs", "asyncssh", "botocore", "aiohttp", "ray"}
+HEAVY |= {
+    "scipy",
+    "matplotlib",
+    "sklearn",
+    "fsspec",
+    "s3fs",
+    "gcsfs",
+    "adlfs",
+    "asyncssh",
+    "botocore",
+    "aiohttp",
+    "ray",
+    "fastapi",
+    "uvicorn",
+    "sqlite3",
+}
 FORBIDDEN = {"xlt_augment": {"xlt_train", "torch", "transformers"}, "xlt_train": {"xlt_augment", "nltk", "gensim"}}
 ALLOWED = {"xlt_augment.tokens.tokenizer": {"transformers"}}  # inside a function only
 

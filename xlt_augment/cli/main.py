@@ -12,6 +12,7 @@ import click
 from xlt_augment.cli.build import build
 from xlt_augment.cli.datasets import inspect, verify
 from xlt_augment.cli.options import shown
+from xlt_augment.cli.serve import serve
 from xlt_augment.cli.store import store
 from xlt_augment.cli.store_care import gc, lineage
 from xlt_augment.cli.store_care import verify as verify_store
@@ -42,7 +43,7 @@ def cli() -> None:
     """
 
 
-for command in (build, inspect, verify, synonyms, store):
+for command in (build, inspect, verify, synonyms, store, serve):
     cli.add_command(command)
 for command in (build_set, fetch_vectors, subset, merge, diff, veto):
     synonyms.add_command(command)

@@ -66,8 +66,10 @@ class SetSummary(BaseModel):
     """A synonym set. `sha256` is its identity."""
 
     name: str
-    source: str = Field(description="What it was opened from: an embedded name, the name of a file without its folders, or "
-                                    "TEAM/NAME@vN of the store.")
+    source: str = Field(
+        description="What it was opened from: an embedded name, the name of a file without its folders, or "
+        "TEAM/NAME@vN of the store."
+    )
     sha256: str
     words: int
     words_with_neighbors: int
@@ -138,6 +140,13 @@ class Batch(BaseModel):
     sha256: str
     rows: list[Row]
     unknown: list[str]
+
+
+class RowPage(Page[Row]):
+    """Rows of a set, in the order of their words."""
+
+    set: str
+    sha256: str
 
 
 class WordEntry(BaseModel):

@@ -1,0 +1,76 @@
+"""`xlt-augment serve`."""
+
+import os
+from pathlib import Path
+
+import click
+
+from xlt_augment.cli.compiler import load_compiler
+from xlt_augment.cli.options import Help
+from xlt_augment.errors import UsageError
+
+_EXAMPLES = """Examples:
+xlt-augment serve                                      the embedded set, on http://127.0.0.1:8765
+xlt-augment serve default ours=words.arrow --port 8800
+xlt-augment serve nli-team/words --store /mnt/team/store
+xlt-augment serve default --host 0.0.0.0 --allowed-host synonyms.example.org --tokens tokens.txt
+xlt-augment serve default --vetoes vetoes.sqlite --rate 500 --no-access-log"""
+
+
+@click.command(cls=Help, epilog=_EXAMPLES)
+@click.argument("sets", metavar="[SET]...", nargs=-1)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on. Any but loopback needs a token.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8_765, show_default=True, help="Port; 0 for any that is free.")
+@click.option(
+    "--store", envvar="XLT_STORE", show_envvar=True, metavar="URL",
+    help="Address of a store: sets may come from it, and its datasets are shown.",
+)  # fmt: skip
+@click.option(
+    "--vetoes", type=click.Path(path_type=Path), envvar="XLT_VETOES", show_envvar=True, metavar="FILE",
+    help="SQLite file of the veto lists, made where there is none.  [default: xlt/vetoes.sqlite in XDG_DATA_HOME or "
+    "~/.local/share]",
+)  # fmt: skip
+@click.option(
+    "--tokens", type=click.Path(path_type=Path), metavar="FILE",
+    help="File with a line 'read TOKEN' or 'write TOKEN' each, which nobody else may read (mode 0600). Besides, "
+    "XLT_SERVICE_READ_TOKEN and XLT_SERVICE_WRITE_TOKEN are read.",
+)  # fmt: skip
+@click.option(
+    "--allowed-host", "allowed_hosts", metavar="NAME", multiple=True, help="Answer requests for this host too. Repeatable."
+)
+@click.option(
+    "--rate", type=click.FloatRange(1, 1e6), default=3_000, show_default=True,
+    help="Lookups a second that one client may make on average; heavy requests count as 20.",
+)  # fmt: skip
+@click.option("--access-log/--no-access-log", default=True, show_default=True, help="Write a line for each request to stderr.")
+def serve(
+    sets: tuple[str, ...], host: str, port: int, store: str | None, vetoes: Path | None, tokens: Path | None,
+    allowed_hosts: tuple[str, ...], rate: float, access_log: bool,
+) -> None:  # fmt: skip
+    """Serve synonym sets: a page to look at them and try sentences, and an HTTP API (docs/service.md).
+
+    A SET is an embedded name (default), a file, or a name in the store; NAME=SET gives it another name. SIGHUP opens all
+    again; SIGTERM and Ctrl-C end what was begun, then stop.
+    """
+    load_compiler()
+    try:
+        from xlt_augment.service.server import serve as run
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "starting the service", found=f"no package {error.name}", expected="those of the extra service",
+            remedy="Install them with: pip install 'xlt[service]'",
+        ) from error  # fmt: skip
+    from dataclasses import replace
+
+    from xlt_augment.service.settings import Limits, Settings
+
+    settings = Settings(
+        sets=sets or ("default",), host=host, port=port, store=store, vetoes=vetoes or _vetoes_home(),
+        allowed_hosts=allowed_hosts, access_log=access_log, limits=replace(Limits(), rate=rate),
+    )  # fmt: skip
+    run(settings, ready=lambda address: click.echo(f"serving {', '.join(settings.sets)} on {address}"))
+
+
+def _vetoes_home() -> Path:
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "xlt" / "vetoes.sqlite"

@@ -1,0 +1,40 @@
+"""The application: all routes, one way to fail, and the guard around them."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from xlt_augment.service import failures
+from xlt_augment.service.api import facts, sets
+from xlt_augment.service.schemas import Failure
+from xlt_augment.service.state import Service
+
+_ABOUT = "Synonym sets: neighbors, search, variants of sentences, comparisons and veto lists."
+_FAILURES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Failure, "description": what}
+    for status, what in {
+        400: "No request of HTTP", 401: "No token, or a wrong one", 403: "A token of another scope", 404: "Unknown",
+        408: "The body took too long", 409: "Not as things stand", 413: "Too large", 415: "Another content type",
+        421: "Another host", 422: "Cannot be used", 429: "Too many requests", 502: "The store cannot be read",
+        503: "Too busy, or stopping",
+    }.items()
+}  # fmt: skip
+
+
+def create_app(service: Service) -> ASGIApp:
+    """The whole service as an ASGI application."""
+    return routed(service)
+
+
+def routed(service: Service) -> FastAPI:
+    """The routes without the guard."""
+    app = FastAPI(
+        title="XLT synonym service", version=version("xlt"), description=_ABOUT, docs_url=None, redoc_url=None,
+        responses=_FAILURES, redirect_slashes=False,
+    )  # fmt: skip
+    failures.install(app)
+    for module in (facts, sets):
+        app.include_router(module.router(service))
+    return app

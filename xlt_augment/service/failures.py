@@ -1,0 +1,147 @@
+"""From an error to an answer: four parts and an id; no path, no trace."""
+
+import json
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from xlt_augment.errors import StoreError, UsageError, XltError
+
+log = logging.getLogger("xlt.error")
+_SHOWN = 80  # characters of a bad value in an answer
+_HTTP = {
+    404: ("no such address", "one of those in /openapi.json", "Check the address"),
+    405: ("a method that this address does not have", "one of those in /openapi.json", "Check the method"),
+}
+
+
+class Refused(XltError):
+    """A request that cannot be answered: `status` is HTTP's, `close` are words or names near the one that is unknown."""
+
+    def __init__(
+        self,
+        status: int,
+        *,
+        doing: str,
+        found: str,
+        expected: str,
+        remedy: str,
+        close: Sequence[str] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(doing, found=found, expected=expected, remedy=remedy)
+        self.status, self.close, self.retry_after = status, tuple(close), retry_after
+
+
+class Busy(Refused):
+    """Too much is asked for at once; later it will work."""
+
+    def __init__(self, doing: str, found: str, *, retry_after: int = 1) -> None:
+        super().__init__(
+            503, doing=doing, found=found, expected="fewer requests at a time", remedy="Try again in a moment",
+            retry_after=retry_after,
+        )  # fmt: skip
+
+
+def problem_response(
+    status: int,
+    *,
+    id: str,
+    doing: str,
+    found: str,
+    expected: str,
+    remedy: str,
+    close: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer to a request that failed (`schemas.Failure`)."""
+    error = {
+        "id": id, "status": status, "doing": doing, "found": found, "expected": expected, "remedy": remedy, "close": list(close)
+    }  # fmt: skip
+    body = json.dumps({"error": error}).encode()  # in ASCII: what was found may be no valid Unicode
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json")
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer all its errors so."""
+    app.add_exception_handler(XltError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unknown)
+
+
+def request_id(request: Request) -> str:
+    """The id that the guard gave this request."""
+    return str(request.scope.get("state", {}).get("request_id") or secrets.token_hex(8))
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    if isinstance(error, Refused):
+        headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+        return problem_response(error.status, **_parts(request, error), close=error.close, headers=headers)
+    if isinstance(error, UsageError):
+        return problem_response(422, **_parts(request, error))
+    # The others speak of files and addresses of the server: those who keep it find them in its log.
+    id = request_id(request)
+    log.error("%s %s", id, error)
+    status, what = (502, "a store that cannot be read") if isinstance(error, StoreError) else (500, "an error")
+    return problem_response(
+        status, id=id, doing="answering the request", found=what, expected="an answer", remedy=_ASK.format(id=id)
+    )
+
+
+_ASK = "Tell whoever keeps the service the id {id}; the reason stands in its log"
+
+
+def _parts(request: Request, error: XltError) -> dict[str, Any]:
+    parts = {name: getattr(error, name) for name in ("doing", "found", "expected", "remedy")}
+    return {"id": request_id(request), **parts}
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    value = first.get("input")
+    shown = "" if isinstance(value, (dict, list)) or value is None else f", {_short(value)}"
+    return problem_response(
+        422,
+        id=request_id(request),
+        doing=f"reading {_short(where)}",
+        found=f"{_short(first['msg'])}{shown}",
+        expected="what /openapi.json says",
+        remedy="Correct the request",
+    )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    found, expected, remedy = _HTTP.get(error.status_code, ("a request that HTTP does not allow", "another", "Correct it"))
+    return problem_response(
+        error.status_code,
+        id=request_id(request),
+        doing="finding what answers",
+        found=found,
+        expected=expected,
+        remedy=remedy,
+        headers=error.headers,
+    )
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    id = request_id(request)
+    log.error("%s %s", id, type(error).__name__, exc_info=error)
+    return problem_response(
+        500, id=id, doing="answering the request", found="an error", expected="an answer", remedy=_ASK.format(id=id)
+    )

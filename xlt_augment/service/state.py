@@ -1,0 +1,24 @@
+"""What all routes of a service share."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xlt_augment.service.settings import Settings
+from xlt_augment.service.shelf import Shelf
+from xlt_augment.service.workers import Workers
+
+if TYPE_CHECKING:
+    from xlt_augment.service.catalogue import Catalogue
+    from xlt_augment.service.vetoes import VetoLists
+
+
+@dataclass
+class Service:
+    """An opened service. `stopping`: it takes on nothing new."""
+
+    settings: Settings
+    shelf: Shelf
+    workers: Workers
+    vetoes: "VetoLists | None" = None
+    catalogue: "Catalogue | None" = None
+    stopping: bool = False
