@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from xlt_augment.service import failures
+from xlt_augment.service import failures, pages
 from xlt_augment.service.api import facts, sets
 from xlt_augment.service.schemas import Failure
 from xlt_augment.service.state import Service
@@ -35,6 +35,6 @@ def routed(service: Service) -> FastAPI:
         responses=_FAILURES, redirect_slashes=False,
     )  # fmt: skip
     failures.install(app)
-    for module in (facts, sets):
+    for module in (facts, sets, pages):
         app.include_router(module.router(service))
     return app

@@ -57,6 +57,8 @@ async function list(set, signal) {
   return box;
 }
 
+/** As a shell takes it for one word. */
+const quoted = (text) => (/^[\w@%+=:,./][\w@%+=:,./-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 const fact = (name, ...what) => [el("dt", {}, name), el("dd", {}, ...what)];
 
 async function effect(set, signal) {
@@ -69,7 +71,7 @@ async function effect(set, signal) {
     fact("Words left without a neighbor", ...(lost.length ? [...words, lost.length > 50 ? ` and ${whole(lost.length - 50)} more` : ""] : ["none"])),
     fact("The set now", sha(seen.before)), fact("The set without them", seen.after === seen.before ? "the same" : sha(seen.after))),
   el("p", {}, "To make that set, download ", el("code", {}, "vetoes.txt"), " and run:"),
-  command(`xlt-augment synonyms veto ${set} ${set}-vetoed.arrow --pairs vetoes.txt`));
+  command(`xlt-augment synonyms veto ${quoted(service.sets.find((one) => one.name === set)?.source ?? set)} ${set}-vetoed.arrow --pairs vetoes.txt`));
 }
 
 async function download() {

@@ -61,7 +61,7 @@ async function further(set, rows, signal) {
 
 function bar(entry, end) {
   if (entry.distance === null) return el("span", { class: "muted" }, "not recorded");
-  const line = el("span", { class: "bar", "aria-hidden": "true" });
+  const line = el("span", { class: "gauge", "aria-hidden": "true" });
   line.style.setProperty("--part", `${Math.min(Math.max(entry.distance / end, 0), 1) * 100}%`);
   return el("span", { class: "measured" }, el("span", {}, number(entry.distance)), line);
 }
