@@ -6,9 +6,14 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+<<<<<<< HEAD
 from xlt_augment.service import failures
 from xlt_augment.service.api import augment, facts, health, sets, vetoes
 from xlt_augment.service.guard import guarded
+=======
+from xlt_augment.service import failures, pages
+from xlt_augment.service.api import facts, sets
+>>>>>>> x9-page
 from xlt_augment.service.schemas import Failure
 from xlt_augment.service.state import Service
 
