@@ -18,11 +18,8 @@ from xlt_augment.service.protocol import protocol_for
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.state import Service
-<<<<<<< HEAD
 from xlt_augment.service.tokens import check
-=======
 from xlt_augment.service.vetoes import VetoLists
->>>>>>> x9-veto
 from xlt_augment.service.workers import Workers
 
 log = logging.getLogger("xlt.error")
