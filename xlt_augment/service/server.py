@@ -1,5 +1,6 @@
 """Run the service: open what it serves, listen, reload on SIGHUP, end what was begun on SIGTERM or SIGINT."""
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -19,6 +20,7 @@ from xlt_augment.service.settings import Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.state import Service
 from xlt_augment.service.tokens import check
+from xlt_augment.service.vetoes import VetoLists
 from xlt_augment.service.workers import Workers
 
 log = logging.getLogger("xlt.error")
@@ -29,7 +31,9 @@ _IDLE = 15  # seconds that a connection is kept without a request
 def open_service(settings: Settings) -> Service:
     """Open the sets, the veto lists and the store. Raises XltError for what cannot be opened."""
     shelf = Shelf(settings.sets, settings.store)
-    return Service(settings=settings, shelf=shelf, workers=Workers(settings.limits.heavy, settings.limits.waiting))
+    vetoes = None if settings.vetoes is None else VetoLists(settings.vetoes)
+    workers = Workers(settings.limits.heavy, settings.limits.waiting)
+    return Service(settings=settings, shelf=shelf, workers=workers, vetoes=vetoes)
 
 
 def serve(settings: Settings, ready: Callable[[str], object] = lambda address: None) -> None:
@@ -54,6 +58,19 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
             server.run(sockets=[listener])
         finally:
             service.workers.close()
+            if service.vetoes is not None:
+                service.vetoes.close()
+
+
+def _warm(shelf: Shelf) -> None:
+    """Load what the first sentence and the first search would wait a second for."""
+    from xlt_augment.perturb.augment import augment
+    from xlt_augment.perturb.substitute import Substitute
+    from xlt_augment.service.search import near
+
+    shelved = shelf.get(None)
+    augment(["A good movie."], Substitute(shelved.synonyms), m=1)
+    near(shelved, "movie", 1)
 
 
 def _address(listener: socket.socket) -> str:
@@ -86,6 +103,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._started()
+            self._warming = asyncio.create_task(self._service.workers.run(_warm, self._service.shelf))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
