@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from xlt_augment.service import failures
-from xlt_augment.service.api import augment, facts, sets
+from xlt_augment.service.api import augment, datasets, facts, sets
 from xlt_augment.service.schemas import Failure
 from xlt_augment.service.state import Service
 
@@ -35,6 +35,6 @@ def routed(service: Service) -> FastAPI:
         responses=_FAILURES, redirect_slashes=False,
     )  # fmt: skip
     failures.install(app)
-    for module in (facts, sets, augment):
+    for module in (facts, sets, augment, datasets):
         app.include_router(module.router(service))
     return app

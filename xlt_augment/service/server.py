@@ -13,6 +13,7 @@ import uvicorn
 
 from xlt_augment.errors import UsageError, XltError
 from xlt_augment.service.application import create_app
+from xlt_augment.service.catalogue import Catalogue
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.state import Service
@@ -26,7 +27,9 @@ _IDLE = 15  # seconds that a connection is kept without a request
 def open_service(settings: Settings) -> Service:
     """Open the sets, the veto lists and the store. Raises XltError for what cannot be opened."""
     shelf = Shelf(settings.sets, settings.store)
-    return Service(settings=settings, shelf=shelf, workers=Workers(settings.limits.heavy, settings.limits.waiting))
+    catalogue = None if settings.store is None else Catalogue(settings.store)
+    workers = Workers(settings.limits.heavy, settings.limits.waiting)
+    return Service(settings=settings, shelf=shelf, workers=workers, catalogue=catalogue)
 
 
 def serve(settings: Settings, ready: Callable[[str], object] = lambda address: None) -> None:
