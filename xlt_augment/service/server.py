@@ -1,5 +1,6 @@
 """Run the service: open what it serves, listen, reload on SIGHUP, end what was begun on SIGTERM or SIGINT."""
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -14,9 +15,13 @@ import uvicorn
 from xlt_augment.errors import UsageError, XltError
 from xlt_augment.service.application import create_app
 from xlt_augment.service.catalogue import Catalogue
+from xlt_augment.service.logs import configure
+from xlt_augment.service.protocol import protocol_for
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.state import Service
+from xlt_augment.service.tokens import check
+from xlt_augment.service.vetoes import VetoLists
 from xlt_augment.service.workers import Workers
 
 log = logging.getLogger("xlt.error")
@@ -27,9 +32,10 @@ _IDLE = 15  # seconds that a connection is kept without a request
 def open_service(settings: Settings) -> Service:
     """Open the sets, the veto lists and the store. Raises XltError for what cannot be opened."""
     shelf = Shelf(settings.sets, settings.store)
-    catalogue = None if settings.store is None else Catalogue(settings.store)
+    vetoes = None if settings.vetoes is None else VetoLists(settings.vetoes)
     workers = Workers(settings.limits.heavy, settings.limits.waiting)
-    return Service(settings=settings, shelf=shelf, workers=workers, catalogue=catalogue)
+    catalogue = None if settings.store is None else Catalogue(settings.store)
+    return Service(settings=settings, shelf=shelf, workers=workers, vetoes=vetoes, catalogue=catalogue)
 
 
 def serve(settings: Settings, ready: Callable[[str], object] = lambda address: None) -> None:
@@ -37,13 +43,15 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
 
     Raises UsageError for settings that must not be, XltError for what cannot be opened, before anything is served.
     """
+    check(settings)
+    configure(settings.access_log)
     service = open_service(settings)
     with _listening(settings.host, settings.port) as listener:
         limits = settings.limits
         config = uvicorn.Config(
-            create_app(service), lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-            server_header=False, ws="none", timeout_keep_alive=_IDLE, backlog=_BACKLOG,
-            limit_concurrency=limits.connections, timeout_graceful_shutdown=int(limits.time) + 1,
+            create_app(service), http=protocol_for(limits, service.metrics), lifespan="off", log_config=None,
+            access_log=False, proxy_headers=False, server_header=False, ws="none", timeout_keep_alive=_IDLE,
+            backlog=_BACKLOG, timeout_graceful_shutdown=int(limits.time) + 1,
         )  # fmt: skip
         server = _Server(config, service, lambda: ready(_address(listener)))
         gc.collect()
@@ -52,6 +60,19 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
             server.run(sockets=[listener])
         finally:
             service.workers.close()
+            if service.vetoes is not None:
+                service.vetoes.close()
+
+
+def _warm(shelf: Shelf) -> None:
+    """Load what the first sentence and the first search would wait a second for."""
+    from xlt_augment.perturb.augment import augment
+    from xlt_augment.perturb.substitute import Substitute
+    from xlt_augment.service.search import near
+
+    shelved = shelf.get(None)
+    augment(["A good movie."], Substitute(shelved.synonyms), m=1)
+    near(shelved, "movie", 1)
 
 
 def _address(listener: socket.socket) -> str:
@@ -84,6 +105,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._started()
+            self._warming = asyncio.create_task(self._service.workers.run(_warm, self._service.shelf))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -44,7 +44,8 @@ class Settings:
     """`sets`: SOURCE or NAME=SOURCE each, a source being an embedded name, a file, or `team/name[@vN]` of the store at `store`.
 
     `vetoes`: the SQLite file of the veto lists. `tokens`: without one for reading, anybody who reaches the address may read,
-    which `check` allows on loopback only. `allowed_hosts`: names besides those of loopback and `host` that requests may give.
+    which `tokens.check` allows on loopback only. `allowed_hosts`: names besides those of loopback and `host` that requests may
+    give. `trusted_proxies`: IP addresses of proxies whose X-Forwarded-For is believed, its last address alone.
     """
 
     sets: tuple[str, ...] = ("default",)
@@ -54,5 +55,6 @@ class Settings:
     vetoes: Path | None = None
     tokens: Tokens = field(default_factory=Tokens)
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     access_log: bool = True
     limits: Limits = field(default_factory=Limits)
