@@ -59,7 +59,7 @@ synonyms: .venv/dev
 	$(PIP) install --quiet --no-compile --constraint constraints.txt --upgrade pip
 
 .venv/base: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[train,report]'
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[train,report,service]'
 	touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv/bin/python

@@ -21,7 +21,22 @@ STAGES = {
     ).split(),
 }
 HEAVY = {"torch", "transformers", "datasets", "pandas", "gensim", "nltk", "numba", "pyarrow", "numpy", "socket", "requests"}
-HEAVY |= {"scipy", "matplotlib", "sklearn", "fsspec", "s3fs", "gcsfs", "adlfs", "asyncssh", "botocore", "aiohttp", "ray"}
+HEAVY |= {
+    "scipy",
+    "matplotlib",
+    "sklearn",
+    "fsspec",
+    "s3fs",
+    "gcsfs",
+    "adlfs",
+    "asyncssh",
+    "botocore",
+    "aiohttp",
+    "ray",
+    "fastapi",
+    "uvicorn",
+    "sqlite3",
+}
 FORBIDDEN = {"xlt_augment": {"xlt_train", "torch", "transformers"}, "xlt_train": {"xlt_augment", "nltk", "gensim"}}
 ALLOWED = {"xlt_augment.tokens.tokenizer": {"transformers"}}  # inside a function only
 

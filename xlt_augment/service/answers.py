@@ -2,7 +2,7 @@
 
 import base64
 import json
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 from starlette.requests import Request
@@ -11,7 +11,8 @@ from starlette.responses import Response
 from xlt_augment.service.failures import Refused
 
 ARROW = "application/vnd.apache.arrow.stream"
-P = TypeVar("P", int, str)
+# For the description of a route that has both.
+ARROW_CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}}
 _FARTHEST = 2**31
 _CACHED = "private, no-cache"  # kept by the client, asked for again each time
 
@@ -59,14 +60,15 @@ def cursor(place: str | int) -> str:
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def place(given: str | None, kind: type[P]) -> P | None:
+def place(given: str | None, kind: type[Any]) -> Any:
     """The place of a cursor, of type `kind` (int or str); None without one. Raises Refused (422)."""
     if given is None:
         return None
     try:
-        found = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"=" * (-len(given) % 4)))
-        if type(found) is kind and cursor(found) == given and (kind is str or 0 <= found < _FARTHEST):
-            return kind(str(found).encode().decode())  # no half of a surrogate pair
+        found: Any = json.loads(base64.urlsafe_b64decode(given.encode("ascii") + b"=" * (-len(given) % 4)))
+        fits = isinstance(found, kind) and not isinstance(found, bool) and cursor(found) == given
+        if fits and (0 <= found < _FARTHEST if kind is int else found.encode()):  # which half of a surrogate pair fails
+            return found
     except (ValueError, RecursionError):
         pass
     raise Refused(

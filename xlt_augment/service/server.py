@@ -13,9 +13,12 @@ import uvicorn
 
 from xlt_augment.errors import UsageError, XltError
 from xlt_augment.service.application import create_app
+from xlt_augment.service.logs import configure
+from xlt_augment.service.protocol import protocol_for
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.state import Service
+from xlt_augment.service.tokens import check
 from xlt_augment.service.vetoes import VetoLists
 from xlt_augment.service.workers import Workers
 
@@ -37,13 +40,15 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
 
     Raises UsageError for settings that must not be, XltError for what cannot be opened, before anything is served.
     """
+    check(settings)
+    configure(settings.access_log)
     service = open_service(settings)
     with _listening(settings.host, settings.port) as listener:
         limits = settings.limits
         config = uvicorn.Config(
-            create_app(service), lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-            server_header=False, ws="none", timeout_keep_alive=_IDLE, backlog=_BACKLOG,
-            limit_concurrency=limits.connections, timeout_graceful_shutdown=int(limits.time) + 1,
+            create_app(service), http=protocol_for(limits, service.metrics), lifespan="off", log_config=None,
+            access_log=False, proxy_headers=False, server_header=False, ws="none", timeout_keep_alive=_IDLE,
+            backlog=_BACKLOG, timeout_graceful_shutdown=int(limits.time) + 1,
         )  # fmt: skip
         server = _Server(config, service, lambda: ready(_address(listener)))
         gc.collect()
