@@ -89,12 +89,14 @@ class VetoFile:
     def reading(self, doing: str) -> Iterator[sqlite3.Connection]:
         """A connection that sees the lists as they are at one moment. Raises Refused (503), which `doing` opens."""
         before = self._at_rest()
-        with _told(doing), closing(self._connection("immutable=1" if before else "mode=rw")) as connection:
-            _check_kind(connection, doing)
-            connection.execute("BEGIN")
-            yield connection
-        if before and before != self._at_rest():  # somebody who may write did, and SQLite was told not to look for that
-            raise _refused(doing, _LOCKED)
+        try:
+            with _told(doing), closing(self._connection("immutable=1" if before else "mode=rw")) as connection:
+                _check_kind(connection, doing)
+                connection.execute("BEGIN")
+                yield connection
+        finally:
+            if before and before != self._at_rest():  # somebody who may write did, and SQLite was told not to look for that
+                raise _refused(doing, _LOCKED)
 
     @contextmanager
     def writing(self, doing: str) -> Iterator[sqlite3.Connection]:
@@ -150,6 +152,7 @@ class VetoFile:
             raise _refused(doing, ("no regular file", "a file", "Give another name"))
         if found.st_size:
             with _told(doing), closing(self._connection("immutable=1")) as connection:  # which touches nothing
+                connection.execute("PRAGMA writable_schema = ON")  # and minds no page that another is just adding
                 _check_kind(connection, doing)
         try:
             if not found.st_size or not self._at_rest():
@@ -191,8 +194,9 @@ def _statements(script: str) -> Iterator[str]:
 
 def _kind(connection: sqlite3.Connection) -> tuple[int, int]:
     """(application, version)."""
-    asked = "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
-    application, version = connection.execute(asked).fetchone()
+    (application,), (version,) = (
+        connection.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
+    )
     return application, version
 
 
