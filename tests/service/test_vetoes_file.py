@@ -234,6 +234,13 @@ def test_damage_is_told_and_what_can_be_read_is(path: Path) -> None:
     assert path.read_bytes() == data
 
 
+def test_a_file_that_another_process_is_just_growing_is_no_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, make = path.read_bytes(), VetoFile._make
+    path.write_bytes(whole[:-4096])  # its head tells of a page that is on its way
+    monkeypatch.setattr(VetoFile, "_make", lambda file, doing: (path.write_bytes(whole), make(file, doing)))
+    assert VetoLists(path).standing("s") == (PAIR,)
+
+
 def test_text_that_is_no_utf8_is_damage(path: Path) -> None:
     with by_hand(path) as other:
         add = "INSERT INTO vetoes (set_name, set_sha256, first, second, author, reason, at) VALUES (?, ?, ?, ?, ?, "

@@ -108,6 +108,7 @@ class VetoFile:
         try:
             with _told(doing), closing(self._connection("mode=rw")) as connection:
                 _check_kind(connection, doing)
+                connection.execute("PRAGMA synchronous = FULL")  # on the disk before it is answered
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
@@ -120,11 +121,8 @@ class VetoFile:
             pass
 
     def _connection(self, how: str) -> sqlite3.Connection:
-        # `mode=rw` makes no file where there is none. Each commit reaches the disk before it is answered.
-        address = f"{self.path.as_uri()}?{how}"
-        connection = sqlite3.connect(address, uri=True, timeout=self.busy, isolation_level=None)
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
+        # `mode=rw` makes no file where there is none.
+        return sqlite3.connect(f"{self.path.as_uri()}?{how}", uri=True, timeout=self.busy, isolation_level=None)
 
     def _at_rest(self) -> tuple[int, ...]:
         """What changes with the file where we may not write and nobody has it open for writing, else nothing.
