@@ -1,7 +1,7 @@
 // Search as you type: the combobox of the WAI-ARIA practices. The focus stays in the field; the list is walked with the arrows.
 
 import { get, query, route } from "./api.js";
-import { bdi, byId, count, debounced, el, latest, say } from "./dom.js";
+import { bdi, byId, count, debounced, el, latest, say, tell } from "./dom.js";
 import { go, read } from "./state.js";
 
 const SHOWN = 10;
@@ -36,7 +36,7 @@ function open(entries, said) {
   field.removeAttribute("aria-activedescendant");
   list.hidden = entries.length === 0;
   field.setAttribute("aria-expanded", String(entries.length > 0));
-  say(said);
+  tell(said);
 }
 
 async function look() {
