@@ -33,7 +33,9 @@ def page_files(folder: Path = _FOLDER) -> dict[str, PageFile]:
     """The files of the page by name. Others than those of `TYPES`, and folders, are no part of it."""
     paths = [path for path in sorted(folder.iterdir()) if path.suffix in TYPES]
     bodies = {path: path.read_bytes() for path in paths}
-    return {path.name: PageFile(body, TYPES[path.suffix], f'"{sha256(body).hexdigest()[:32]}"') for path, body in bodies.items()}
+    return {
+        path.name: PageFile(body, TYPES[path.suffix], f'"{sha256(body).hexdigest()[:32]}"') for path, body in bodies.items()
+    }
 
 
 def router(service: Service) -> APIRouter:
