@@ -58,7 +58,7 @@ def record(path: Path) -> None:
         "digits": 4,
     }
     made = found.made | {"trained": trained, "vetoes_sha256": sha256_file(HERE / "vetoes-en.txt")}
-    SynonymSet(found.table, path.stem, made, found.vetoes).save(path)
+    SynonymSet(found.table, path.stem, made, found.vetoes, found.all_origins).save(path)
 
 
 def main() -> None:

@@ -39,13 +39,18 @@ xlt-augment serve default --vetoes vetoes.sqlite --rate 500 --no-access-log"""
     "--allowed-host", "allowed_hosts", metavar="NAME", multiple=True, help="Answer requests for this host too. Repeatable."
 )
 @click.option(
+    "--trusted-proxy", "trusted_proxies", metavar="ADDRESS", multiple=True,
+    help="IP address of a proxy that adds the client's address to X-Forwarded-For; limits then hold for each of its clients. "
+    "Repeatable.",
+)  # fmt: skip
+@click.option(
     "--rate", type=click.FloatRange(1, 1e6), default=3_000, show_default=True,
     help="Lookups a second that one client may make on average; heavy requests count as 20.",
 )  # fmt: skip
 @click.option("--access-log/--no-access-log", default=True, show_default=True, help="Write a line for each request to stderr.")
 def serve(
     sets: tuple[str, ...], host: str, port: int, store: str | None, vetoes: Path | None, tokens: Path | None,
-    allowed_hosts: tuple[str, ...], rate: float, access_log: bool,
+    allowed_hosts: tuple[str, ...], trusted_proxies: tuple[str, ...], rate: float, access_log: bool,
 ) -> None:  # fmt: skip
     """Serve synonym sets: a page to look at them and try sentences, and an HTTP API (docs/service.md).
 
@@ -63,12 +68,16 @@ def serve(
     from dataclasses import replace
 
     from xlt_augment.service.settings import Limits, Settings
+    from xlt_augment.service.tokens import read_tokens, with_write_token
 
     settings = Settings(
         sets=sets or ("default",), host=host, port=port, store=store, vetoes=vetoes or _vetoes_home(),
         allowed_hosts=allowed_hosts, access_log=access_log, limits=replace(Limits(), rate=rate),
+        tokens=read_tokens(os.environ, tokens), trusted_proxies=trusted_proxies,
     )  # fmt: skip
-    run(settings, ready=lambda address: click.echo(f"serving {', '.join(settings.sets)} on {address}"))
+    settings, made = with_write_token(settings)
+    page = f"/#token={made}" if made else ""
+    run(settings, ready=lambda address: click.echo(f"serving {', '.join(settings.sets)} on {address}{page}"))
 
 
 def _vetoes_home() -> Path:

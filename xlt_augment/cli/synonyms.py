@@ -4,12 +4,16 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xlt_augment.cli.options import Help
 from xlt_augment.errors import OutputError
+
+if TYPE_CHECKING:
+    from xlt_augment.synonyms.origins import Origin
+    from xlt_augment.synonyms.synonym_set import Neighbor
 
 _LOOKUP_EXAMPLES = """Examples:
 xlt-augment synonyms lookup movie wonderful
@@ -44,7 +48,7 @@ def import_set(source: str, target: str, overwrite: bool) -> None:
 @click.argument("target", type=click.Path())
 @click.option("--overwrite", is_flag=True, help="Replace a file at TARGET.")
 def export_set(source: str, target: str, overwrite: bool) -> None:
-    """Write SET to TARGET as JSON, word -> list of neighbors. Distances and vetoes have no place in that layout."""
+    """Write SET to TARGET as JSON, word -> list of neighbors. Distances, origins and vetoes have no place in that layout."""
     from xlt_augment.synonyms.synonym_set import SynonymSet
 
     check_target(target, ".json", overwrite)
@@ -52,6 +56,8 @@ def export_set(source: str, target: str, overwrite: bool) -> None:
     found.save_json(target)
     if found.statistics()["pairs_with_distance"]:
         click.echo("note: the JSON layout holds no distances; they stay in the Arrow form", err=True)
+    if found.has_origins:
+        click.echo("note: the JSON layout does not hold where neighbors come from; that stays in the Arrow form", err=True)
     if found.vetoes:
         click.echo("note: the JSON layout holds no vetoes; they stay in the Arrow form", err=True)
     click.echo(f"{target}: {len(found):,} words")
@@ -61,16 +67,22 @@ def export_set(source: str, target: str, overwrite: bool) -> None:
 @click.argument("source", metavar="[SET]", default="default")
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 def info(source: str, as_json: bool) -> None:
-    """Describe SET: its identity, how many words and pairs it holds, its vetoes, how it was made."""
+    """Describe SET: its identity, how many words and pairs it holds, where these come from, its vetoes, how it was made."""
     from xlt_augment.synonyms.synonym_set import SynonymSet
 
     found = SynonymSet.load(source)
     lifted = {key: found.made[key] for key in _LIFTED if key in found.made}
+    origins = found.all_origins.counts() if found.all_origins is not None else None
     head = {"name": found.name, "sha256": found.sha256, **found.statistics()}
     if as_json:
-        click.echo(json.dumps({**head, **lifted, "vetoes": found.vetoes, "made": found.made}, ensure_ascii=False, indent=2))
+        click.echo(
+            json.dumps(
+                {**head, "origins": origins, **lifted, "vetoes": found.vetoes, "made": found.made}, ensure_ascii=False, indent=2
+            )
+        )
         return
-    for key, value in head.items():
+    listed = ", ".join(f"{count:,} {name}" for name, count in origins.items() if count) if origins else "not recorded"
+    for key, value in {**head, "origins": listed}.items():
         click.echo(f"{key.replace('_', ' '):<{_WIDTH}}{f'{value:,}' if isinstance(value, int) else value}")
     shown = [f"{first}/{second}" for first, second in found.vetoes]
     rest = {key: value for key, value in found.made.items() if key not in lifted}
@@ -124,18 +136,33 @@ def _scalar(value: object) -> str:
 @click.option("--synonyms", "source", metavar="NAME|PATH", default="default", show_default=True, help="Set to look in.")
 @click.option("--json", "as_json", is_flag=True, help="Print word -> neighbors as JSON.")
 def lookup(words: tuple[str, ...], source: str, as_json: bool) -> None:
-    """Show the neighbors of WORDS, nearest first, with distances where the set knows them."""
+    """Show the neighbors of WORDS, nearest first, with distances where the set knows them, and where they come from where it
+    recorded that: the distance before counter-fitting, and the lists of synonyms that name the pair, or "vectors"."""
     from xlt_augment.synonyms.synonym_set import SynonymSet
 
     found = SynonymSet.load(source)
-    neighbors = {word: found.neighbors(word) for word in words}
+    rows = {word: [*zip(row := found.neighbors(word), found.origins(word) or [None] * len(row))] for word in words}
     if as_json:
-        facts = {word: [n._asdict() for n in row] for word, row in neighbors.items()}
+        facts = {word: [_entry(*pair, asked=found.has_origins) for pair in row] for word, row in rows.items()}
         click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
-    for word, row in neighbors.items():
-        shown = [n.word if n.distance is None else f"{n.word} ({n.distance:.3f})" for n in row]
-        click.echo(f"{word}: {', '.join(shown) or 'no neighbor'}")
+    for word, pairs in rows.items():
+        click.echo(f"{word}: {', '.join(_shown(*pair) for pair in pairs) or 'no neighbor'}")
+
+
+def _entry(neighbor: "Neighbor", origin: "Origin | None", *, asked: bool) -> dict[str, Any]:
+    """A neighbor as JSON values, with `origin` where the set recorded any."""
+    return neighbor._asdict() | ({"origin": origin and origin._asdict()} if asked else {})
+
+
+def _shown(neighbor: "Neighbor", origin: "Origin | None") -> str:
+    """film (0.005, before 0.359; WordNet), as far as it is known."""
+    numbers = [] if neighbor.distance is None else [f"{neighbor.distance:.3f}"]
+    if origin and origin.before is not None:
+        numbers.append(f"before {origin.before:.3f}")
+    lists = (", ".join(origin.lists) or "constraint" if origin.source == "constraint" else "vectors") if origin else ""
+    inside = "; ".join(filter(None, (", ".join(numbers), lists)))
+    return f"{neighbor.word} ({inside})" if inside else neighbor.word
 
 
 def check_target(target: str, endings: str | tuple[str, ...], overwrite: bool) -> None:

@@ -16,6 +16,7 @@ from xlt_augment.counterfit.kernel_dot import norms
 from xlt_augment.counterfit.kernel_search import pair_dots
 from xlt_augment.counterfit.lexicon import Lexicon
 from xlt_augment.counterfit.neighbors import Neighborhood, Neighbors, find_neighbors
+from xlt_augment.counterfit.pair_origins import pair_origins
 from xlt_augment.counterfit.search import Nearest, nearest
 from xlt_augment.counterfit.wordnet import WordNet
 from xlt_augment.errors import UsageError
@@ -106,9 +107,11 @@ def build_synonyms(
             _label(path, ratings): evaluate(vectors, judge, matrix) | {"sha256": judge.sha256}
             for path, judge in zip(ratings, judges)
         }
-    rows = [(word, [n for n, _ in row], [d for _, d in row]) for word, row in found.rows.items()]
+    rows = [(word, [n for n, _ in row], [d for _, d in row]) for word, row in sorted(found.rows.items())]
+    pairs = [(word, neighbor) for word, neighbors, _ in rows for neighbor in neighbors]
+    origins = pair_origins(vectors, pairs, synonyms, constraints, recipe.neighbors.metric)
     fitted_vectors = WordVectors(vectors.words, fitted.matrix, vectors.ranks, vectors.made | {"counter_fitted": True})
-    return Built(SynonymSet(table_from_rows(rows), name, made), fitted_vectors, fitted.terms)
+    return Built(SynonymSet(table_from_rows(rows), name, made, origins=origins), fitted_vectors, fitted.terms)
 
 
 def _label(path: str | Path, paths: Sequence[str | Path]) -> str:

@@ -213,3 +213,12 @@ def pair_dots(x: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     for p in range(pairs.shape[0]):
         out[p] = dot(x, pairs[p, 0], x, pairs[p, 1])
     return out
+
+
+@compiled
+def pair_micros(x: np.ndarray, norms: np.ndarray, pairs: np.ndarray, metric: int) -> np.ndarray:
+    """Distances of pairs of rows in millionths, int64 [n]."""
+    out = np.empty(pairs.shape[0], np.int64)
+    for p in range(pairs.shape[0]):
+        out[p] = micro_distance(x, norms, pairs[p, 0], pairs[p, 1], metric)
+    return out

@@ -136,6 +136,11 @@ def close_pairs(matrix: np.ndarray, *, above: float, block: int = BLOCK) -> tupl
     return pairs[sorted_rows], products[sorted_rows]
 
 
+def pair_distances(matrix: np.ndarray, pairs: np.ndarray, metric: str) -> np.ndarray:
+    """Distances of the pairs of rows `pairs` int32 [n, 2] of a float32 matrix [V, D], the same that `nearest` gives them."""
+    return np.asarray(kernel.pair_micros(matrix, row_norms(matrix), pairs, METRICS[metric]) / kernel.MICRO)
+
+
 def _proposals(matrix: np.ndarray, norms: np.ndarray, metric: int) -> tuple[np.ndarray, np.ndarray | None, float]:
     """The float32 matrix to multiply, half the squared norms for the Euclidean score, and the greatest error of a score.
 

@@ -53,14 +53,15 @@ def choose_columns(source: str, chunk: Chunk, text_columns: Sequence[str] | None
     text = _text(source, schema, text_columns)
     label = _label(source, schema, text, label_column)
     others = [f for f in schema if f.name not in text and f.name != label]
-    for field in others:
-        if field.name in OUR_COLUMNS or (label and field.name == "label"):
+    for name in (*text, *(f.name for f in others)):
+        if name in OUR_COLUMNS or (label and name == "label"):
             raise SourceError(
                 f"reading {source}",
-                found=f"a column {field.name!r} that is to be carried through",
+                found=f"a column {name!r} that is to be carried through",
                 expected=f"no such column named like one of ours ({', '.join(('label', *OUR_COLUMNS))})",
                 remedy="Rename or drop that column",
             )
+    for field in others:
         try:
             type_name(field.type), feature_of(field.type)
         except TypeError as error:

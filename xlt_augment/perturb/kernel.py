@@ -26,6 +26,13 @@ def draw(key: np.uint64, position: int) -> np.uint64:
 
 
 @inlined
+def _choice(u: np.uint64, n: int, threshold: np.uint64, uniform: int) -> int:
+    """Which of the n forms of a spot takes the word's place; below 0 where the word stays."""
+    choice = np.int64(((u & _LOW) * np.uint64(n + uniform)) >> np.uint64(32)) - uniform
+    return choice if u >> np.uint64(32) < threshold else -1
+
+
+@inlined
 def _weight(column: np.uint64, position: int) -> np.uint64:
     """What a change at a position counts in a row's signature, times the new word's hash: order-free, so that columns may
     add theirs one after the other."""
@@ -85,9 +92,8 @@ def substitute(
             copied = offsets[t]  # everything before this byte is already in `out`
             key = variant_key(seed, column, first_id + t, v)
             for k in range(first[t], first[t + 1] if v > 0 else first[t]):
-                u = draw(key, positions[k])
-                choice = np.int64(((u & _LOW) * np.uint64(choices[k, 1] + uniform)) >> np.uint64(32)) - uniform
-                if choice < 0 or u >> np.uint64(32) >= threshold:
+                choice = _choice(draw(key, positions[k]), choices[k, 1], threshold, uniform)
+                if choice < 0:
                     continue
                 j = choices[k, 0] + choice
                 length = np.int64(cells[CELL * j + CELL - 1])
@@ -112,6 +118,34 @@ def substitute(
 
 
 @compiled
+def substitutions(
+    data: np.ndarray, first: np.ndarray, ranges: np.ndarray, positions: np.ndarray, choices: np.ndarray,
+    forms: np.ndarray, form_offsets: np.ndarray, threshold: np.uint64, uniform: int, seed: np.uint64, column: np.uint64,
+    first_id: int, v0: int, v1: int, found: np.ndarray,
+) -> int:  # fmt: skip
+    """How much `substitute` changes; row, spot and form of each change into `found` [changes, 3], as far as it has room."""
+    count = 0
+    for t in range(first.size - 1):
+        for v in range(max(v0, 1), v1):
+            key = variant_key(seed, column, first_id + t, v)
+            for k in range(first[t], first[t + 1]):
+                choice = _choice(draw(key, positions[k]), choices[k, 1], threshold, uniform)
+                j = choices[k, 0] + choice
+                if choice < 0 or same_bytes(forms, form_offsets[j], form_offsets[j + 1], data, ranges[k, 0], ranges[k, 1]):
+                    continue
+                if count < len(found):
+                    found[count, 0], found[count, 1], found[count, 2] = t * (v1 - v0) + v - v0, k, j
+                count += 1
+    return count
+
+
+@inlined
+def _swaps(key: np.uint64, position: int, k: int, fixed: np.ndarray, threshold: np.uint64) -> bool:
+    """Whether word k, at this position of its text, changes places with the next one."""
+    return not (fixed[k] or fixed[k + 1] or draw(key, position) >> np.uint64(32) >= threshold)
+
+
+@compiled
 def swap(
     data: np.ndarray, offsets: np.ndarray, first: np.ndarray, starts: np.ndarray, stops: np.ndarray,
     fixed: np.ndarray, threshold: np.uint64, seed: np.uint64, column: np.uint64, first_id: int, v0: int, v1: int,
@@ -127,7 +161,7 @@ def swap(
             k = first[t]
             while v > 0 and k + 1 < first[t + 1]:
                 a, b = k, k + 1
-                if fixed[a] or fixed[b] or draw(key, a - first[t]) >> np.uint64(32) >= threshold:
+                if not _swaps(key, a - first[t], a, fixed, threshold):
                     k += 1
                     continue
                 o = copy_bytes(out, o, data, copied, starts[a])
@@ -144,3 +178,27 @@ def swap(
             row += 1
             out_offsets[row] = o
     return out_offsets
+
+
+@compiled
+def swaps(
+    data: np.ndarray, first: np.ndarray, starts: np.ndarray, stops: np.ndarray, fixed: np.ndarray, threshold: np.uint64,
+    seed: np.uint64, column: np.uint64, first_id: int, v0: int, v1: int, found: np.ndarray,
+) -> int:  # fmt: skip
+    """How many words `swap` moves, equal neighbours left out; row, word and the word that takes its place into `found`."""
+    count = 0
+    for t in range(first.size - 1):
+        for v in range(max(v0, 1), v1):
+            key = variant_key(seed, column, first_id + t, v)
+            k = first[t]
+            while k + 1 < first[t + 1]:
+                if not _swaps(key, k - first[t], k, fixed, threshold):
+                    k += 1
+                    continue
+                if not same_bytes(data, starts[k], stops[k], data, starts[k + 1], stops[k + 1]):
+                    for i in range(2):
+                        if count < len(found):
+                            found[count, 0], found[count, 1], found[count, 2] = t * (v1 - v0) + v - v0, k + i, k + 1 - i
+                        count += 1
+                k += 2
+    return count

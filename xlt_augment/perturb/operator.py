@@ -1,6 +1,6 @@
 """What a perturbation method is: the contract that `Substitute` and `Swap` keep."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -31,6 +31,17 @@ class Perturbed(NamedTuple):
     eligible: np.ndarray
 
 
+class Changes(NamedTuple):
+    """What variants of n texts change: in row `rows[c]` the bytes `ranges[c]` of the texts' data give way to text c of `after`.
+
+    `rows` int64 [changes], ascending; `ranges` int64 [changes, 2], ascending within a row.
+    """
+
+    rows: np.ndarray
+    ranges: np.ndarray
+    after: Texts
+
+
 class Operator(Protocol):
     """A perturbation method with its settings: frozen, and a pure function of texts and random stream."""
 
@@ -51,6 +62,9 @@ class Operator(Protocol):
 
         Raises TooLarge when they might not fit into MAX_BYTES.
         """
+
+    def changes(self, texts: Texts, stream: Stream, first: int, stop: int) -> Changes:
+        """Every change that `perturb` counts, from the same decisions: the words of the texts and the random numbers."""
 
 
 class Part(NamedTuple):
@@ -120,3 +134,13 @@ def check_room(n_bytes: int) -> int:
     if n_bytes > MAX_BYTES:
         raise TooLarge(f"{n_bytes:,} bytes")
     return int(n_bytes)
+
+
+def all_found(search: Callable[..., int], *arguments: Any) -> np.ndarray:
+    """All changes that a kernel finds, int64 [changes, 3]: counted first, then written down."""
+    found = np.empty((0, 3), np.int64)
+    count = search(*arguments, found)
+    if count:
+        found = np.empty((count, 3), np.int64)
+        search(*arguments, found)
+    return found

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from xlt_augment.arrays import number_numpy
 from xlt_augment.errors import UsageError
 from xlt_augment.perturb import kernel
-from xlt_augment.perturb.operator import Perturbed, check_choice, check_room, check_words
+from xlt_augment.perturb.operator import Changes, Perturbed, all_found, check_choice, check_room, check_words
 from xlt_augment.perturb.protect import Protect
 from xlt_augment.perturb.rng import Stream, check_probability, threshold
 from xlt_augment.synonyms.synonym_set import SynonymSet
@@ -88,6 +88,15 @@ class Substitute:
         check_choice("case", self.case, tuple(CASE_MODES))
         object.__setattr__(self, "protect", Protect.parse(self.protect))
 
+    def with_settings(
+        self, *, p: float | Literal["uniform"], words: str, case: str, protect: Protect | Sequence[str] = ()
+    ) -> "Substitute":
+        """The same set with other settings, sharing what was prepared as far as it serves. Raises UsageError."""
+        other = Substitute(self.synonyms, p=p, words=words, case=case, protect=protect)
+        if case == self.case or self.case != "exact":  # tables without styles serve look-ups as written alone
+            other.__dict__["_tables"] = self._tables
+        return other
+
     def recipe(self) -> dict[str, Any]:
         """The settings as they stand in a dataset's recipe; the synonym set has its own entry in the manifest."""
         protect = Protect.parse(self.protect).to_json()
@@ -145,6 +154,20 @@ class Substitute:
             seed, column, first_id, first, stop, out, changed, signature,
         )  # fmt: skip
         return Perturbed(Texts(out[: offsets[-1]], offsets), changed, signature, spots.words, np.diff(spots.first))
+
+    def changes(self, texts: Texts, stream: Stream, first: int, stop: int) -> Changes:
+        """See `Operator.changes`."""
+        tables, spots = self._tables, self._spots(texts)
+        seed, column, first_id = stream.keys()
+        choices = kernel.lay_out(*spots[2:], tables.described, column)[0]
+        found = all_found(
+            kernel.substitutions, texts.data, spots.first, spots.ranges, spots.positions, choices, *tables.forms,
+            threshold(1.0 if self.p == "uniform" else self.p), np.int64(self.p == "uniform"),
+            seed, column, first_id, first, stop,
+        )  # fmt: skip
+        rows, places, forms = found.T
+        data, offsets = tables.forms
+        return Changes(rows, spots.ranges[places], Texts(*lookup.gather(data, offsets[forms], offsets[forms + 1])))
 
 
 def _copied(words: pa.StringArray) -> Texts:

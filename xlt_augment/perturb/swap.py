@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xlt_augment.perturb import kernel
-from xlt_augment.perturb.operator import Perturbed, check_room, check_words
+from xlt_augment.perturb.operator import Changes, Perturbed, all_found, check_room, check_words
 from xlt_augment.perturb.protect import Protect
 from xlt_augment.perturb.rng import Stream, check_probability, threshold
 from xlt_augment.words.kernel_bytes import WIDE
-from xlt_augment.words.split import find_words
+from xlt_augment.words.kernel_words import gather
+from xlt_augment.words.split import Words, find_words
 from xlt_augment.words.texts import Texts
 from xlt_augment.words.unicode import unicode_table
 
@@ -47,16 +48,28 @@ class Swap:
     def perturb(self, texts: Texts, stream: Stream, first: int, stop: int) -> Perturbed:
         """See `Operator.perturb`. Eligible is a word that can change places with a neighbour."""
         n, words = len(texts.offsets) - 1, find_words(texts, self.words)
-        protect = Protect.parse(self.protect)
-        fixed = np.zeros(len(words.starts), bool)
-        if protect:
-            fixed = protect.mask(texts.data, words.starts, words.stops)
+        fixed = self._fixed(texts, words)
         room = check_room(int(texts.offsets[-1] - texts.offsets[0]) * (stop - first))
         out, changed = np.empty(room + WIDE, np.uint8), np.zeros(n * (stop - first), np.int32)
         signature = np.zeros(n * (stop - first), np.uint64)
         offsets = kernel.swap(*texts, *words, fixed, threshold(self.p), *stream.keys(), first, stop, out, changed, signature)
         counts = np.diff(words.first)
         return Perturbed(Texts(out[: offsets[-1]], offsets), changed, signature, counts, _movable(words.first, fixed))
+
+    def changes(self, texts: Texts, stream: Stream, first: int, stop: int) -> Changes:
+        """See `Operator.changes`. A swap changes two places, unless both words are the same."""
+        words = find_words(texts, self.words)
+        found = all_found(
+            kernel.swaps, texts.data, *words, self._fixed(texts, words), threshold(self.p), *stream.keys(), first, stop
+        )
+        rows, places, others = found.T
+        after = Texts(*gather(texts.data, words.starts[others], words.stops[others]))
+        return Changes(rows, np.column_stack((words.starts[places], words.stops[places])), after)
+
+    def _fixed(self, texts: Texts, words: Words) -> np.ndarray:
+        """Which words are protected: bool [words]."""
+        protect = Protect.parse(self.protect)
+        return protect.mask(texts.data, words.starts, words.stops) if protect else np.zeros(len(words.starts), bool)
 
 
 def _movable(first: np.ndarray, fixed: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from xlt_augment.service.failures import Refused
 
 ARROW = "application/vnd.apache.arrow.stream"
+# For the description of a route that has both.
+ARROW_CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}}
 _FARTHEST = 2**31
 _CACHED = "private, no-cache"  # kept by the client, asked for again each time
 

@@ -6,8 +6,9 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from xlt_augment.service import failures
-from xlt_augment.service.api import facts, sets
+from xlt_augment.service import failures, pages
+from xlt_augment.service.api import augment, facts, health, sets, vetoes
+from xlt_augment.service.guard import guarded
 from xlt_augment.service.schemas import Failure
 from xlt_augment.service.state import Service
 
@@ -25,7 +26,7 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 
 def create_app(service: Service) -> ASGIApp:
     """The whole service as an ASGI application."""
-    return routed(service)
+    return guarded(routed(service), service)
 
 
 def routed(service: Service) -> FastAPI:
@@ -35,6 +36,6 @@ def routed(service: Service) -> FastAPI:
         responses=_FAILURES, redirect_slashes=False,
     )  # fmt: skip
     failures.install(app)
-    for module in (facts, sets):
+    for module in (augment, facts, health, pages, sets, vetoes):
         app.include_router(module.router(service))
     return app

@@ -13,9 +13,13 @@ import uvicorn
 
 from xlt_augment.errors import UsageError, XltError
 from xlt_augment.service.application import create_app
+from xlt_augment.service.logs import configure
+from xlt_augment.service.protocol import protocol_for
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.state import Service
+from xlt_augment.service.tokens import check
+from xlt_augment.service.vetoes import VetoLists
 from xlt_augment.service.workers import Workers
 
 log = logging.getLogger("xlt.error")
@@ -26,7 +30,9 @@ _IDLE = 15  # seconds that a connection is kept without a request
 def open_service(settings: Settings) -> Service:
     """Open the sets, the veto lists and the store. Raises XltError for what cannot be opened."""
     shelf = Shelf(settings.sets, settings.store)
-    return Service(settings=settings, shelf=shelf, workers=Workers(settings.limits.heavy, settings.limits.waiting))
+    vetoes = None if settings.vetoes is None else VetoLists(settings.vetoes)
+    workers = Workers(settings.limits.heavy, settings.limits.waiting)
+    return Service(settings=settings, shelf=shelf, workers=workers, vetoes=vetoes)
 
 
 def serve(settings: Settings, ready: Callable[[str], object] = lambda address: None) -> None:
@@ -34,13 +40,15 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
 
     Raises UsageError for settings that must not be, XltError for what cannot be opened, before anything is served.
     """
+    check(settings)
+    configure(settings.access_log)
     service = open_service(settings)
     with _listening(settings.host, settings.port) as listener:
         limits = settings.limits
         config = uvicorn.Config(
-            create_app(service), lifespan="off", log_config=None, access_log=False, proxy_headers=False,
-            server_header=False, ws="none", timeout_keep_alive=_IDLE, backlog=_BACKLOG,
-            limit_concurrency=limits.connections, timeout_graceful_shutdown=int(limits.time) + 1,
+            create_app(service), http=protocol_for(limits, service.metrics), lifespan="off", log_config=None,
+            access_log=False, proxy_headers=False, server_header=False, ws="none", timeout_keep_alive=_IDLE,
+            backlog=_BACKLOG, timeout_graceful_shutdown=int(limits.time) + 1,
         )  # fmt: skip
         server = _Server(config, service, lambda: ready(_address(listener)))
         gc.collect()
@@ -49,6 +57,8 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
             server.run(sockets=[listener])
         finally:
             service.workers.close()
+            if service.vetoes is not None:
+                service.vetoes.close()
 
 
 def _address(listener: socket.socket) -> str:

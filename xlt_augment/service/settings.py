@@ -24,6 +24,7 @@ class Limits:
     text: int = 10_000  # characters of a text
     variants: int = 1_000  # m
     work: int = 8 << 20  # characters of all variants of a request, as if none grew
+    pieces: int = 200_000  # variants and spans of an answer in JSON
     page: int = 1_000  # entries of a page of an answer, words of a batch
 
 
@@ -43,7 +44,8 @@ class Settings:
     """`sets`: SOURCE or NAME=SOURCE each, a source being an embedded name, a file, or `team/name[@vN]` of the store at `store`.
 
     `vetoes`: the SQLite file of the veto lists. `tokens`: without one for reading, anybody who reaches the address may read,
-    which `check` allows on loopback only. `allowed_hosts`: names besides those of loopback and `host` that requests may give.
+    which `tokens.check` allows on loopback only. `allowed_hosts`: names besides those of loopback and `host` that requests may
+    give. `trusted_proxies`: IP addresses of proxies whose X-Forwarded-For is believed, its last address alone.
     """
 
     sets: tuple[str, ...] = ("default",)
@@ -53,5 +55,6 @@ class Settings:
     vetoes: Path | None = None
     tokens: Tokens = field(default_factory=Tokens)
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     access_log: bool = True
     limits: Limits = field(default_factory=Limits)

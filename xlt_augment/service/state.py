@@ -1,8 +1,9 @@
 """What all routes of a service share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from xlt_augment.service.metrics import Metrics
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.workers import Workers
@@ -22,3 +23,4 @@ class Service:
     vetoes: "VetoLists | None" = None
     catalogue: "Catalogue | None" = None
     stopping: bool = False
+    metrics: Metrics = field(default_factory=Metrics)

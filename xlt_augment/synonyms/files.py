@@ -12,6 +12,7 @@ import pyarrow as pa
 from xlt_augment.canonical import canonical_json, pretty_json, sha256_file
 from xlt_augment.errors import OutputError, SynonymError
 from xlt_augment.resources import resource
+from xlt_augment.synonyms.origins import Origins, origins_sha256
 from xlt_augment.synonyms.table import (
     FORMAT,
     SCHEMA,
@@ -25,16 +26,19 @@ from xlt_augment.synonyms.vetoes import Pair, checked_vetoes
 
 EMBEDDED = {"english-wordnet": "synonyms/english-wordnet.arrow"}
 DEFAULT = "english-wordnet"
-_METADATA_KEY = b"xlt"
+_METADATA_KEY, _ORIGINS_KEY = b"xlt", b"xlt-origins"
+_IMPORT_AGAIN = "Fetch the file again, or make it with: xlt-augment synonyms import SET.json SET.arrow"
 
 
 class Loaded(NamedTuple):
-    """What a file holds: rows that are sorted and checked, a name taken from its own, how the set came to be, vetoes."""
+    """What a file holds: rows that are sorted and checked, a name taken from its own, how the set came to be, vetoes, and
+    where the neighbors come from, packed as it lies in the file."""
 
     table: pa.Table
     name: str
     made: dict[str, Any]
     vetoes: tuple[Pair, ...] = ()
+    origins: bytes | None = None
 
 
 def load(source: str | Path) -> Loaded:
@@ -54,13 +58,14 @@ def load(source: str | Path) -> Loaded:
 
 
 def read_arrow(path: Path) -> Loaded:
-    """The Arrow form. Its content must have the sha256 that its metadata names. Raises SynonymError."""
-    remedy = "Fetch the file again, or make it with: xlt-augment synonyms import SET.json SET.arrow"
+    """The Arrow form. Its content and its origins must have the sha256 that its metadata names. Raises SynonymError."""
+    remedy = _IMPORT_AGAIN
     try:
         with pa.memory_map(str(path)) as stream:
             table = pa.ipc.open_stream(stream).read_all()  # a view of the mapped file
             table.validate(full=True)
-        metadata = json.loads((table.schema.metadata or {})[_METADATA_KEY])
+        entries = table.schema.metadata or {}
+        metadata, origins = json.loads(entries[_METADATA_KEY]), entries.get(_ORIGINS_KEY)
         stated, made = metadata["sha256"], metadata["made"]
         if metadata["format"] != FORMAT:
             _refuse(path, f"the format {metadata['format']!r}", f"{FORMAT!r}", "Update xlt, or import the set again")
@@ -73,7 +78,16 @@ def read_arrow(path: Path) -> Loaded:
     table = checked_table(table, str(path))
     if (found := table_sha256(table, vetoes)) != stated:
         _refuse(path, f"content with sha256 {found[:12]}", f"{str(stated)[:12]}, as its metadata says", remedy)
-    return Loaded(table, path.stem, made, vetoes)
+    _check_origins(path, origins, found, metadata.get("origins"))
+    return Loaded(table, path.stem, made, vetoes, origins)
+
+
+def _check_origins(path: Path, packed: bytes | None, identity: str, stated: object) -> None:
+    """Refuse origins that are not the stated ones; what is in them is looked at when somebody asks."""
+    found = None if packed is None else origins_sha256(packed, identity)
+    if found != stated:
+        shown = [f"origins with sha256 {str(sha256)[:12]}" if sha256 else "no origins" for sha256 in (found, stated)]
+        _refuse(path, shown[0], f"{shown[1]}, as its metadata says", _IMPORT_AGAIN)
 
 
 def read_json(path: Path) -> Loaded:
@@ -121,12 +135,19 @@ def _from_mapping(path: Path, mapping: dict[str, list[str]]) -> Loaded:
         _refuse(path, f"half of a surrogate pair in {error.object!r}", "words that UTF-8 can hold", "Repair that word")
 
 
-def write_arrow(table: pa.Table, made: dict[str, Any], path: Path, vetoes: Sequence[Pair] = ()) -> None:
+def write_arrow(
+    table: pa.Table, made: dict[str, Any], path: Path, vetoes: Sequence[Pair] = (), origins: Origins | bytes | None = None
+) -> None:
     """Write the Arrow form beside `path`, then move it there, over a file of that name. Raises OutputError."""
-    metadata = {"format": FORMAT, "sha256": table_sha256(table, vetoes), "made": made, **table_statistics(table)}
+    sha256 = table_sha256(table, vetoes)
+    metadata = {"format": FORMAT, "sha256": sha256, "made": made, **table_statistics(table)}
+    entries = {}
     if vetoes:
         metadata["vetoes"] = vetoes
-    table = table.replace_schema_metadata({_METADATA_KEY: canonical_json(metadata)})
+    if origins is not None:
+        entries[_ORIGINS_KEY] = packed = origins.packed() if isinstance(origins, Origins) else origins
+        metadata["origins"] = origins_sha256(packed, sha256)
+    table = table.replace_schema_metadata({_METADATA_KEY: canonical_json(metadata), **entries})
 
     def write(partial: Path) -> None:
         with pa.OSFile(str(partial), "wb") as stream, pa.ipc.new_stream(stream, table.schema) as writer:

@@ -5,9 +5,10 @@ import hashlib
 import numpy as np
 import pyarrow.compute as pc
 
-from xlt_augment.arrays import scalar, string_array
+from xlt_augment.arrays import bool_numpy, scalar, string_array
 from xlt_augment.errors import SynonymError, UsageError
 from xlt_augment.synonyms.synonym_set import SynonymSet
+from xlt_augment.synonyms.table import pair_starts
 
 
 def subset(synonyms: SynonymSet, *, fraction: float, seed: int = 0) -> SynonymSet:
@@ -31,8 +32,11 @@ def subset(synonyms: SynonymSet, *, fraction: float, seed: int = 0) -> SynonymSe
     chosen = sorted(words, key=lambda word: rank(seed, word))[:count]
     kept = pc.is_in(synonyms.table["word"], value_set=string_array(chosen))
     made = {"command": "subset", "fraction": share, "seed": seed, "from": synonyms.origin()}
-    table = synonyms.table.filter(pc.or_(kept, pc.invert(has_neighbors)))
-    return SynonymSet(table, f"{synonyms.name}-{share:g}", made, synonyms.vetoes)
+    rows = pc.or_(kept, pc.invert(has_neighbors))
+    origins = synonyms.all_origins
+    if origins is not None:
+        origins = origins.only(np.repeat(bool_numpy(rows.combine_chunks()), np.diff(pair_starts(synonyms.table))))
+    return SynonymSet(synonyms.table.filter(rows), f"{synonyms.name}-{share:g}", made, synonyms.vetoes, origins)
 
 
 def rank(seed: int, word: str) -> bytes:

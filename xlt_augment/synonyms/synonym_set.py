@@ -7,13 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from xlt_augment.errors import SynonymError
 from xlt_augment.synonyms import files
-from xlt_augment.synonyms.table import checked_table, table_from_mapping, table_mapping, table_sha256, table_statistics
-from xlt_augment.synonyms.vetoes import Pair, checked_vetoes, occurring, without_pairs
+from xlt_augment.synonyms.origins import Origin, Origins, unpacked
+from xlt_augment.synonyms.table import (
+    checked_table,
+    pair_starts,
+    table_from_mapping,
+    table_mapping,
+    table_sha256,
+    table_statistics,
+)
+from xlt_augment.synonyms.vetoes import Pair, checked_vetoes, occurring, outside_pairs, without_pairs
 
 
 class Neighbor(NamedTuple):
@@ -27,23 +36,36 @@ class SynonymSet:
     """Words and their neighbors, as a table `word`, `neighbors`, `distance` sorted by word (docs/format.md).
 
     `vetoes` are pairs never to use, each sorted, in sorted order: no row holds one, and they are part of the identity.
+    Where each neighbor comes from may be recorded (`origins`), and is not.
     Make one with `default()`, `load()`, `from_json()` or `from_mapping()`. Nothing in it can be changed afterwards.
     """
 
     def __init__(
-        self, table: pa.Table, name: str, made: Mapping[str, Any] | None = None, vetoes: Iterable[Sequence[str]] = ()
-    ) -> None:
-        """`table` has the columns of `SCHEMA` in any row order; `made` says how the set came to be.
+        self, table: pa.Table, name: str, made: Mapping[str, Any] | None = None, vetoes: Iterable[Sequence[str]] = (),
+        origins: Origins | None = None,
+    ) -> None:  # fmt: skip
+        """`table` has the columns of `SCHEMA` in any row order; `made` says how the set came to be; `origins` where its
+        neighbors come from, in the order of the rows sorted by word.
 
         Raises SynonymError for a word given twice, an empty word or neighbor, distances that do not pair up or are not
-        finite, and rows that hold a pair of `vetoes`.
+        finite, another number of origins than of neighbors, and rows that hold a pair of `vetoes`.
         """
-        self._fill(checked_table(table, name), name, made, vetoes)
+        self._fill(checked_table(table, name), name, made, vetoes, origins)
+        if origins is not None and len(origins) != self._starts[-1]:
+            raise SynonymError(
+                f"making the synonym set {name}",
+                found=f"{len(origins):,} origins",
+                expected=f"one for each of its {self._starts[-1]:,} neighbors",
+                remedy="Give None for a neighbor whose origin is not known",
+            )
 
-    def _fill(self, table: pa.Table, name: str, made: Mapping[str, Any] | None, vetoes: Iterable[Sequence[str]]) -> None:
-        """Take over a table that was checked."""
+    def _fill(
+        self, table: pa.Table, name: str, made: Mapping[str, Any] | None, vetoes: Iterable[Sequence[str]],
+        origins: Origins | bytes | None,
+    ) -> None:  # fmt: skip
+        """Take over a table that was checked, and origins as they are or packed."""
         self.name, self.made = name, dict(made or {})
-        self.table = table
+        self.table, self._origins = table, origins
         self.vetoes: tuple[Pair, ...] = checked_vetoes(vetoes, name)
         if self.vetoes and (found := occurring(self.table, self.vetoes)):
             raise SynonymError(
@@ -83,10 +105,10 @@ class SynonymSet:
 
     def save(self, path: str | Path) -> None:
         """Write the Arrow form; an existing file is replaced in one step. Raises OutputError."""
-        files.write_arrow(self.table, self.made, Path(path), self.vetoes)
+        files.write_arrow(self.table, self.made, Path(path), self.vetoes, self._origins)
 
     def save_json(self, path: str | Path) -> None:
-        """Write the published JSON layout; distances and vetoes have no place in it. Raises OutputError."""
+        """Write the published JSON layout; distances, vetoes and origins have no place in it. Raises OutputError."""
         files.write_json(self.to_mapping(), Path(path))
 
     @functools.cached_property
@@ -105,17 +127,44 @@ class SynonymSet:
 
     def neighbors(self, word: str) -> list[Neighbor]:
         """The neighbors of a word as it is written, nearest first. Raises SynonymError for an unknown word."""
-        row = self._row(word)
-        if row is None:
-            close = self._close_to(word)
-            raise SynonymError(
-                f"looking up {word!r} in the synonym set {self.name}",
-                found="no such word",
-                expected=f"one of its {len(self):,} words, written as in the set",
-                remedy="Check the spelling and the case" + (f"; close to it: {', '.join(close)}" if close else ""),
-            )
+        row = self._known_row(word)
         names, distances = self.table["neighbors"][row].as_py(), self.table["distance"][row].as_py()
         return [Neighbor(n, d) for n, d in zip(names, distances or [None] * len(names))]
+
+    @property
+    def has_origins(self) -> bool:
+        """Whether the set recorded where its neighbors come from."""
+        return self._origins is not None
+
+    def origins(self, word: str) -> list[Origin | None] | None:
+        """Where the neighbors of a word come from, one for each of `neighbors(word)`, None where it is not known.
+
+        None where the set recorded nothing at all. Raises SynonymError for an unknown word, and for a file whose origins
+        cannot be read.
+        """
+        row, known = self._known_row(word), self.all_origins
+        return None if known is None else known.part(self._starts[row], self._starts[row + 1])
+
+    @functools.cached_property
+    def all_origins(self) -> Origins | None:
+        """The origins of all neighbors, in the order of the rows. Raises SynonymError where they cannot be read."""
+        packed = self._origins
+        return unpacked(packed, int(self._starts[-1]), self.name) if isinstance(packed, bytes) else packed
+
+    @functools.cached_property
+    def _starts(self) -> np.ndarray:
+        return pair_starts(self.table)
+
+    def _known_row(self, word: str) -> int:
+        if (row := self._row(word)) is not None:
+            return row
+        close = self._close_to(word)
+        raise SynonymError(
+            f"looking up {word!r} in the synonym set {self.name}",
+            found="no such word",
+            expected=f"one of its {len(self):,} words, written as in the set",
+            remedy="Check the spelling and the case" + (f"; close to it: {', '.join(close)}" if close else ""),
+        )
 
     def _row(self, word: str) -> int | None:
         words = self.table["word"]
@@ -137,7 +186,9 @@ class SynonymSet:
         if not new:
             return self
         made = self._edited({"veto": [list(pair) for pair in new]})
-        return SynonymSet(without_pairs(self.table, new), self.name, made, {*self.vetoes, *new})
+        known = self.all_origins
+        origins = None if known is None else known.only(outside_pairs(self.table, new))
+        return SynonymSet(without_pairs(self.table, new), self.name, made, {*self.vetoes, *new}, origins)
 
     def allow(self, pairs: Iterable[Sequence[str]]) -> "SynonymSet":
         """The set with these pairs taken off its vetoes. Their neighbors come back only by building or merging again.
@@ -155,7 +206,7 @@ class SynonymSet:
                 remedy="See them in the output of: xlt-augment synonyms info SET --json",
             )
         made = self._edited({"allow": [list(pair) for pair in dropped]})
-        return SynonymSet(self.table, self.name, made, set(self.vetoes) - set(dropped))
+        return SynonymSet(self.table, self.name, made, set(self.vetoes) - set(dropped), self.all_origins)
 
     def origin(self) -> dict[str, Any]:
         """What a set made from this one says of it: `name`, `sha256` and `made`."""

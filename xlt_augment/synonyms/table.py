@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xlt_augment.arrays import number_array, scalar, string_array
+from xlt_augment.arrays import number_array, number_numpy, scalar, string_array
 from xlt_augment.content_hash import ContentHasher, type_name
 from xlt_augment.errors import SynonymError
 
@@ -53,6 +53,12 @@ def _cuts(rows: Sequence[Sequence[object]]) -> pa.Array:
 def table_rows(table: pa.Table) -> Iterator[tuple[str, list[str], list[float]]]:
     """The rows as (word, neighbors, distances); float32 distances as they are, in Python's floats."""
     return zip(*(table[name].to_pylist() for name in SCHEMA.names))
+
+
+def pair_starts(table: pa.Table) -> np.ndarray:
+    """Where the neighbors of each row begin among all of them, and the last ones end, int64 [rows + 1]."""
+    counts = pc.list_value_length(table["neighbors"]).combine_chunks()
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(number_numpy(counts), dtype=np.int64)))
 
 
 def table_sha256(table: pa.Table, vetoes: Sequence[tuple[str, str]] = ()) -> str:

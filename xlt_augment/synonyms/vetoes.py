@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xlt_augment.arrays import string_array
+from xlt_augment.arrays import bool_numpy, string_array
 from xlt_augment.errors import SynonymError
 from xlt_augment.synonyms.pair_files import read_pair_lines
-from xlt_augment.synonyms.table import table_from_rows, table_rows
+from xlt_augment.synonyms.table import pair_starts, table_from_rows, table_rows
 
 Pair: TypeAlias = tuple[str, str]
 
@@ -76,6 +77,17 @@ def without_pairs(table: pa.Table, vetoes: Iterable[Pair]) -> pa.Table:
         kept = [k for k, n in enumerate(neighbors) if n not in forbidden[word]]
         rows.append((word, [neighbors[k] for k in kept], [distances[k] for k in kept] if distances else []))
     return pa.concat_tables([table.filter(pc.invert(touched)), table_from_rows(rows)])
+
+
+def outside_pairs(table: pa.Table, vetoes: Iterable[Pair]) -> np.ndarray:
+    """Which neighbors, in the order of the rows, are in none of these pairs, bool [pairs]: those that `without_pairs` keeps."""
+    forbidden, starts = partners(vetoes), pair_starts(table)
+    outside = np.ones(starts[-1], bool)
+    touched = _touched(table, list(forbidden))
+    rows = np.flatnonzero(bool_numpy(touched.combine_chunks())).tolist()
+    for row, (word, neighbors, _) in zip(rows, table_rows(table.filter(touched)), strict=True):
+        outside[starts[row] : starts[row + 1]] = [n not in forbidden[word] for n in neighbors]
+    return outside
 
 
 def _touched(table: pa.Table, words: Sequence[str]) -> pa.ChunkedArray:

@@ -6,7 +6,16 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from xlt_augment.service import schemas
-from xlt_augment.service.answers import ARROW, arrow_answer, arrow_bytes, cursor, json_answer, not_modified, place, wants_arrow
+from xlt_augment.service.answers import (
+    ARROW_CONTENT,
+    arrow_answer,
+    arrow_bytes,
+    cursor,
+    json_answer,
+    not_modified,
+    place,
+    wants_arrow,
+)
 from xlt_augment.service.compare import Comparisons, word_change
 from xlt_augment.service.failures import Refused
 from xlt_augment.service.rows import batch_table, neighborhood, row, rows_at, saved
@@ -17,7 +26,6 @@ from xlt_augment.service.state import Service
 Limit = Annotated[int, Query(ge=1, le=schemas.LIMITS.page, description="Entries of the answer.")]
 Cursor = Annotated[str | None, Query(max_length=1_000, description="`next` of the answer before.")]
 Part = Annotated[str, Query(max_length=schemas.LIMITS.word)]
-_ARROW: dict[int | str, dict[str, Any]] = {200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
 def router(service: Service) -> APIRouter:
@@ -82,7 +90,7 @@ def _add_words(routes: APIRouter, service: Service) -> None:
             )  # fmt: skip
         return json_answer(found, shelved.tag)
 
-    @routes.post("/{set}/neighbors", response_model=schemas.Batch, responses=_ARROW)
+    @routes.post("/{set}/neighbors", response_model=schemas.Batch, responses=ARROW_CONTENT)
     async def neighbors_of_words(request: Request, set: str, asked: schemas.BatchRequest) -> Response:
         """The neighbors of many words; as Arrow the columns of a set, unknown words left out."""
         shelved = shelf.get(set)
@@ -112,7 +120,7 @@ def _add_words(routes: APIRouter, service: Service) -> None:
             items, more = _words_with_prefix(shelved, prefix or "", place(cursor, str), limit)
         return json_answer({"set": set, "sha256": shelved.synonyms.sha256, "items": items, "next": more}, shelved.tag)
 
-    @routes.get("/{set}/rows", response_model=schemas.RowPage, responses=_ARROW)
+    @routes.get("/{set}/rows", response_model=schemas.RowPage, responses=ARROW_CONTENT)
     async def list_rows(request: Request, set: str, prefix: Part = "", limit: Limit = 100, cursor: Cursor = None) -> Response:
         """Rows in the order of their words; as Arrow the whole set, the file that `SynonymSet.save` writes."""
         shelved = shelf.get(set)

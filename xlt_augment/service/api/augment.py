@@ -1,0 +1,70 @@
+"""Variants of texts."""
+
+import json
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from xlt_augment.service import schemas
+from xlt_augment.service.answers import ARROW_CONTENT, arrow_answer, wants_arrow
+from xlt_augment.service.commands import command
+from xlt_augment.service.failures import Refused
+from xlt_augment.service.shelf import Shelved
+from xlt_augment.service.state import Service
+from xlt_augment.service.variants import Operators, Variants, check_work
+from xlt_augment.synonyms.synonym_set import SynonymSet
+
+
+def router(service: Service) -> APIRouter:
+    """POST /v1/augment."""
+    routes, maker = APIRouter(prefix="/v1", tags=["variants"]), _Maker(service)
+
+    @routes.post("/augment", response_model=schemas.AugmentAnswer, responses=ARROW_CONTENT)
+    async def augment_texts(request: Request, asked: schemas.AugmentRequest) -> Response:
+        """Variants of texts, the same that the command line gives; as Arrow the columns `source_id`, `variant`, `text` and
+        `changed`, without spans."""
+        check_work(asked, service.settings.limits)
+        return await service.workers.run(maker.answer, asked, wants_arrow(request))
+
+    return routes
+
+
+class _Maker:
+    """Makes answers, in whatever thread; what was prepared for one serves the next."""
+
+    def __init__(self, service: Service) -> None:
+        self._service, self._operators = service, Operators()
+        self._vetoed = None
+        if service.vetoes is not None:
+            from xlt_augment.service.vetoes import Vetoed
+
+            self._vetoed = Vetoed(service.vetoes)
+
+    def answer(self, asked: schemas.AugmentRequest, arrow: bool) -> Response:
+        """The whole answer. Raises Refused."""
+        limits = self._service.settings.limits
+        shelved = None if asked.method == "swap" else self._service.shelf.get(asked.set)
+        synonyms = None if shelved is None else self._synonyms(asked, shelved)
+        variants = Variants.of(asked, self._operators.make(asked, synonyms), limits)
+        if arrow:
+            return arrow_answer(variants.to_arrow())
+        facts: dict[str, object] = {"set": None, "sha256": None, "vetoed": 0}
+        if shelved is None or synonyms is None:
+            facts["command"] = command(asked, None, None)
+        else:
+            struck = sorted({*synonyms.vetoes} - {*shelved.synonyms.vetoes})
+            facts |= {"set": shelved.name, "sha256": synonyms.sha256, "vetoed": len(struck)}
+            facts["command"] = command(asked, shelved.name, shelved.source, struck)
+        head = json.dumps(facts, ensure_ascii=False)[:-1]
+        body = f'{head},"results":[{",".join(variants.to_json(limits))}]}}'
+        return Response(body.encode(), media_type="application/json")
+
+    def _synonyms(self, asked: schemas.AugmentRequest, shelved: Shelved) -> SynonymSet:
+        if not asked.vetoes:
+            return shelved.synonyms
+        if self._vetoed is None:
+            raise Refused(
+                422, doing="leaving out vetoes", found="a service without veto lists", expected="one that keeps them",
+                remedy="Ask without vetoes, or have it started with --vetoes FILE",
+            )  # fmt: skip
+        return self._vetoed.of(shelved)

@@ -1,0 +1,66 @@
+// The neighborhood as a drawing: links are real links, so that they work by keyboard, in a new tab and with a screen reader.
+
+import { number, svg } from "./dom.js";
+import { layout } from "./layout.js";
+import { wordAddress } from "./state.js";
+
+const LONGEST = 18; // characters of a word in the drawing; its title has them all
+const canvas = document.createElement("canvas").getContext("2d");
+
+const short = (word) => {
+  const letters = Array.from(word);
+  return letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : word;
+};
+
+function measure(word) {
+  canvas.font = `500 14px ${getComputedStyle(document.body).fontFamily}`;
+  return Math.ceil(canvas.measureText(short(word)).width);
+}
+
+function label(node, struck) {
+  if (node.ring === 2) return `${node.word}, a neighbor's neighbor`;
+  const distance = node.row.distance === null ? "" : `, distance ${number(node.row.distance)}`;
+  return `${node.word}${distance}${struck.has(node.word) ? ", struck" : ""}`;
+}
+
+const pill = (node) => svg("rect", {
+  class: "pill", x: node.x - node.w / 2, y: node.y - node.h / 2, width: node.w, height: node.h, rx: node.h / 2,
+});
+const text = (node) => svg("text", { x: node.x, y: node.y, dy: "0.35em", "text-anchor": "middle" }, short(node.word));
+
+function drawn(node, struck) {
+  if (node.ring === 0) return svg("g", { class: "node middle" }, svg("title", {}, node.word), pill(node), text(node));
+  const kind = node.ring === 2 ? "far" : node.row.origin?.source ?? "plain";
+  const touch = svg("rect", { class: "touch", x: node.x - node.w / 2, y: node.y - 22, width: node.w, height: 44 });
+  return svg("a", {
+    class: `node ${kind}${struck.has(node.word) ? " struck" : ""}`, href: wordAddress(node.word), "aria-label": label(node, struck),
+    "data-word": node.word, "data-radius": node.radius,
+  }, svg("title", {}, label(node, struck)), touch, pill(node), text(node));
+}
+
+function line(nodes, [from, to], struck) {
+  const [a, b] = [nodes[from], nodes[to]];
+  if (from > 0 && b.ring === 1) { // among neighbors: bent towards the outside, off the words
+    const [x, y] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
+    const pull = 0.16;
+    return svg("path", { class: "link among", d: `M${a.x} ${a.y}Q${x + (x - nodes[0].x) * pull} ${y + (y - nodes[0].y) * pull} ${b.x} ${b.y}` });
+  }
+  const kind = b.ring === 2 ? "far" : `near ${b.row.origin?.source ?? "plain"}${struck.has(b.word) ? " struck" : ""}`;
+  return svg("path", { class: `link ${kind}`, d: `M${a.x} ${a.y}L${b.x} ${b.y}` });
+}
+
+/** The drawing for a place of `width` pixels. `struck` holds the words whose pair with the middle is struck. */
+export function graph(center, rows, beyond, struck, width) {
+  const narrow = width < 480;
+  const height = narrow ? Math.round(width * 1.1) : Math.round(Math.min(540, width * 0.8));
+  const plan = layout(center, rows, beyond, { width, height, measure });
+  const rings = plan.rings.map((ring) => [
+    svg("circle", { class: "ring", cx: plan.middle.x, cy: plan.middle.y, r: ring.radius }),
+    svg("text", { class: "scale", x: plan.middle.x, y: plan.middle.y + ring.radius, dy: "0.32em", "text-anchor": "middle" }, String(ring.distance)),
+  ]);
+  const drawing = svg("svg", {
+    class: "graph", role: "group", viewBox: `0 0 ${width} ${height}`, width, height,
+    "aria-label": `Graph of the neighbors of ${center}, nearest first. The table says the same and more.`,
+  }, ...rings, svg("g", {}, ...plan.links.map((link) => line(plan.nodes, link, struck))), ...plan.nodes.map((node) => drawn(node, struck)));
+  return { drawing, plan };
+}
