@@ -39,7 +39,7 @@ class Served(NamedTuple):
 def start(*words: object, home: Path, env: dict[str, str] | None = None) -> Served:
     """Start it on any free port, with data and temporary files below `home`; back when it is ready. Raises AssertionError."""
     home.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "xlt_augment", "serve", "--port", "0", *map(str, words)]
+    command = [sys.executable, "-m", "xlt_augment", "serve", "--port", "0", "--rate", "1000000", *map(str, words)]
     errors = tempfile.TemporaryFile("w+", dir=home)  # noqa: SIM115 - lives as long as the service
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=errors, text=True,

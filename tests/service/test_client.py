@@ -19,11 +19,12 @@ from xlt_augment import Substitute, SynonymSet, augment
 from xlt_augment.errors import ServiceError, SynonymError, UsageError, XltError
 from xlt_augment.service.client import Client
 from xlt_augment.service.remote import RemoteSynonymSet
+from xlt_augment.synonyms.origins import Origin, Origins
 from xlt_augment.synonyms.table import table_from_rows
 
 HOSTILE = (
-    ". .. ../.. / // a/b /a a/ a//b ./a ..%2f..%2f ? a?b # a#b % %2F %2f%2f %00 %zz + a+b & a&b=c ; : @ \" ' \\ <img> {} [] | ` ~ ^ "
-    "😀 👩\u200d👧 é e\u0301 İ ı ß 中文 ﷽ \u200b \u202e \ufeff \U0010ffff"
+    ". .. ../.. / // a/b /a a/ a//b ./a ..%2f..%2f ? a?b # a#b % %2F %2f%2f %00 %zz + a+b & a&b=c ; : @ \" ' \\ <img> {} [] "
+    "| ` ~ ^ 😀 👩\u200d👧 é e\u0301 İ ı ß 中文 ﷽ \u200b \u202e \ufeff \U0010ffff"
 ).split(" ")
 HOSTILE += [
     "two words",
@@ -52,7 +53,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> SynonymSet:
     rows = [(word, [f"{word}{k}" for k in range(3)], [0.1, 0.25, 0.3 + at / 100]) for at, word in enumerate(HOSTILE)]
     rows += [(LONG, [f"n{k}" for k in range(2_500)], []), ("none", [], [])]
     made = {"command": "test", "numbers": [1, 2.5, None]}
-    SynonymSet(table_from_rows(rows), "hard", made, [("b", "a"), ("c", "d")]).save(path)
+    kinds = (None, Origin("constraint", ("a.txt", "<b>"), 0.5), Origin("vectors", (), None))
+    origins = Origins.of(kinds[k % 3] for k in range(sum(len(names) for _, names, _ in rows)))
+    SynonymSet(table_from_rows(rows), "hard", made, [("b", "a"), ("c", "d")], origins).save(path)
     return SynonymSet.load(path)
 
 
@@ -104,6 +107,10 @@ def test_it_is_the_local_set(remote: RemoteSynonymSet, local: SynonymSet) -> Non
         assert getattr(remote, name)() == getattr(local, name)()
     assert remote.table.equals(local.table)
     assert repr(remote).startswith(f"RemoteSynonymSet('hard', {len(local):,} words, sha256 {local.sha256[:12]}")
+    assert remote.has_origins
+    assert [remote.origins(word) for word in (HOSTILE[0], HOSTILE[5], LONG)] == (
+        [local.origins(word) for word in (HOSTILE[0], HOSTILE[5], LONG)]
+    )
     assert remote.words() == local.table["word"].to_pylist()
 
 
@@ -181,8 +188,8 @@ def test_an_unknown_set_is_a_service_error_with_its_parts(client: Client) -> Non
     assert vars(pickle.loads(pickle.dumps(error))) == vars(error)  # noqa: S301 - our own bytes
 
 
-def test_an_answer_is_sent_once_for_each_etag(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+def test_an_answer_is_sent_once_for_each_etag(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, seen = Client(served.address), []
     inner = client._connection._exchange
 
     def spying(*args: object) -> object:
@@ -191,8 +198,9 @@ def test_an_answer_is_sent_once_for_each_etag(client: Client, monkeypatch: pytes
 
     monkeypatch.setattr(client._connection, "_exchange", spying)
     synonyms = client.set("default")
-    for _ in range(2):
-        assert synonyms.neighbors("movie")[0].word
+    with client:
+        for _ in range(2):
+            assert synonyms.neighbors("movie")[0].word
     assert [(answer.status, bool(answer.body)) for answer in seen] == [(200, True), (200, True), (304, False)]
 
 

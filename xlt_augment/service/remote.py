@@ -12,6 +12,7 @@ from xlt_augment.service.connection import Connection
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from xlt_augment.synonyms.origins import Origin
     from xlt_augment.synonyms.synonym_set import Neighbor, SynonymSet
 
 _ARROW = "application/vnd.apache.arrow.stream"
@@ -80,6 +81,24 @@ class RemoteSynonymSet:
         from xlt_augment.synonyms.synonym_set import Neighbor
 
         return [Neighbor(entry["word"], entry["distance"]) for entry in self._entries(word)]
+
+    @property
+    def has_origins(self) -> bool:
+        """Whether the set recorded where its neighbors come from."""
+        return bool(self.facts()["origins"])
+
+    def origins(self, word: str) -> "list[Origin | None] | None":
+        """Where the neighbors of a word come from, None for one where it is not known; None where the set recorded nothing.
+
+        Raises SynonymError for an unknown word.
+        """
+        from xlt_augment.synonyms.origins import Origin
+
+        if len(word) > _WORD:
+            return self.download().origins(word)
+        entries, known = self._entries(word), self.has_origins
+        told = [entry["origin"] for entry in entries]
+        return [o and Origin(o["source"], tuple(o["lists"]), o["before"]) for o in told] if known else None
 
     def words(self, prefix: str = "", *, near: str | None = None, limit: int | None = None) -> list[str]:
         """Words that begin with `prefix`, in sorted order; or those nearest in spelling to `near`; `limit` of them.
