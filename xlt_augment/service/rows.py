@@ -19,14 +19,15 @@ def row(shelved: Shelved, word: str) -> dict[str, Any] | None:
     table = shelved.synonyms.table
     if at == len(table) or table["word"][at].as_py() != word:
         return None
-    return {"word": word, "neighbors": _entries(table["neighbors"][at].as_py(), table["distance"][at].as_py())}
+    names, distances = table["neighbors"][at].as_py(), table["distance"][at].as_py()
+    return {"word": word, "neighbors": _entries(shelved, word, names, distances)}
 
 
 def rows_at(shelved: Shelved, rows: range) -> list[dict[str, Any]]:
     """`schemas.Row` of each of these rows."""
     part = shelved.synonyms.table.slice(rows.start, len(rows))
     columns = (part[name].to_pylist() for name in SCHEMA.names)
-    return [{"word": word, "neighbors": _entries(names, distances)} for word, names, distances in zip(*columns)]
+    return [{"word": word, "neighbors": _entries(shelved, word, names, distances)} for word, names, distances in zip(*columns)]
 
 
 def neighborhood(shelved: Shelved, word: str, start: int, limit: int) -> dict[str, Any] | None:
@@ -42,9 +43,13 @@ def neighborhood(shelved: Shelved, word: str, start: int, limit: int) -> dict[st
     }  # fmt: skip
 
 
-def _entries(names: Sequence[str], distances: Sequence[float]) -> list[dict[str, Any]]:
+def _entries(shelved: Shelved, word: str, names: Sequence[str], distances: Sequence[float]) -> list[dict[str, Any]]:
     known: Sequence[float | None] = distances or [None] * len(names)
-    return [{"word": n, "distance": d, "origin": None} for n, d in zip(names, known)]
+    origins = shelved.synonyms.origins(word) if shelved.synonyms.has_origins else None
+    return [
+        {"word": name, "distance": distance, "origin": origin and origin._asdict()}
+        for name, distance, origin in zip(names, known, origins or [None] * len(names))
+    ]
 
 
 def batch_table(shelved: Shelved, words: Sequence[str]) -> pa.Table:

@@ -1,5 +1,6 @@
 """Run the service: open what it serves, listen, reload on SIGHUP, end what was begun on SIGTERM or SIGINT."""
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -61,6 +62,17 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
                 service.vetoes.close()
 
 
+def _warm(shelf: Shelf) -> None:
+    """Load what the first sentence and the first search would wait a second for."""
+    from xlt_augment.perturb.augment import augment
+    from xlt_augment.perturb.substitute import Substitute
+    from xlt_augment.service.search import near
+
+    shelved = shelf.get(None)
+    augment(["A good movie."], Substitute(shelved.synonyms), m=1)
+    near(shelved, "movie", 1)
+
+
 def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -91,6 +103,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._started()
+            self._warming = asyncio.create_task(self._service.workers.run(_warm, self._service.shelf))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -32,7 +32,8 @@ class Shelved:
     @functools.cached_property
     def tag(self) -> str:
         """Value of its ETags, without quotes: the hash of the set, then one of what its identity leaves out."""
-        return f"{self.synonyms.sha256}-{sha256_json([self.source, self.synonyms.made])[:16]}"
+        rest = [self.source, self.synonyms.made, self.synonyms.origins_sha256]
+        return f"{self.synonyms.sha256}-{sha256_json(rest)[:16]}"
 
     @functools.cached_property
     def statistics(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -150,6 +151,12 @@ class SynonymSet:
         """The origins of all neighbors, in the order of the rows. Raises SynonymError where they cannot be read."""
         packed = self._origins
         return unpacked(packed, int(self._starts[-1]), self.name) if isinstance(packed, bytes) else packed
+
+    @functools.cached_property
+    def origins_sha256(self) -> str | None:
+        """Hash of what is recorded of its neighbors' origins, None where nothing is."""
+        known = self._origins
+        return None if known is None else hashlib.sha256(known if isinstance(known, bytes) else known.packed()).hexdigest()
 
     @functools.cached_property
     def _starts(self) -> np.ndarray:

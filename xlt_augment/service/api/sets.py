@@ -66,7 +66,7 @@ def summary(shelved: Shelved) -> dict[str, Any]:
     synonyms = shelved.synonyms
     return {
         "name": shelved.name, "source": shelved.source, "sha256": synonyms.sha256, **shelved.statistics,
-        "vetoes": len(synonyms.vetoes), "origins": False, "opened_at": shelved.opened_at,
+        "vetoes": len(synonyms.vetoes), "origins": synonyms.has_origins, "opened_at": shelved.opened_at,
     }  # fmt: skip
 
 
