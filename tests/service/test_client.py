@@ -42,7 +42,18 @@ HOSTILE += [
     "compare",
 ]
 LONG = "many"  # a word with more neighbors than a page holds
-NOT_REMOTE = {"default", "load", "from_json", "from_mapping", "save", "save_json", "veto", "allow", "all_origins"}
+NOT_REMOTE = {
+    "default",
+    "load",
+    "from_json",
+    "from_mapping",
+    "save",
+    "save_json",
+    "veto",
+    "allow",
+    "all_origins",
+    "origins_sha256",
+}
 ALSO_REMOTE = {"facts", "words", "download"}
 
 
