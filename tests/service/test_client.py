@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.service.desk import HOSTILE
 from tests.service.process import Served, serving
 from xlt_augment import Substitute, SynonymSet, augment
 from xlt_augment.errors import ServiceError, SynonymError, UsageError, XltError
@@ -22,25 +23,6 @@ from xlt_augment.service.remote import RemoteSynonymSet
 from xlt_augment.synonyms.origins import Origin, Origins
 from xlt_augment.synonyms.table import table_from_rows
 
-HOSTILE = (
-    ". .. ../.. / // a/b /a a/ a//b ./a ..%2f..%2f ? a?b # a#b % %2F %2f%2f %00 %zz + a+b & a&b=c ; : @ \" ' \\ <img> {} [] "
-    "| ` ~ ^ 😀 👩\u200d👧 é e\u0301 İ ı ß 中文 ﷽ \u200b \u202e \ufeff \U0010ffff"
-).split(" ")
-HOSTILE += [
-    "two words",
-    " a",
-    "a ",
-    "  ",
-    "\x01",
-    "\x1b[0m",
-    "\x7f",
-    "x" * 64,
-    "x" * 65,
-    "é" * 64,
-    "words",
-    "neighbors",
-    "compare",
-]
 LONG = "many"  # a word with more neighbors than a page holds
 NOT_REMOTE = {
     "default",
