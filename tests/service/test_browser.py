@@ -91,9 +91,7 @@ def test_an_answer_that_comes_late_is_not_shown(browser: Any, live: Live) -> Non
             pass
         search.fill("small")
         expect(view.locator("#found [role=option]")).to_have_text([re.compile("^small")])
-        held[0].fulfill(
-            json={"set": "first", "sha256": "", "items": [{"word": "late", "neighbors": 1, "score": None}], "next": None}
-        )
+        held[0].fulfill(json={"set": "first", "sha256": "", "items": [{"word": "late", "neighbors": 1, "score": None}], "next": None})
         view.evaluate("() => fetch('healthz')")  # a way there and back: what was held has arrived
         expect(view.locator("#found [role=option]")).to_have_text([re.compile("^small")])
 
@@ -109,9 +107,7 @@ def test_the_neighborhood_as_a_graph_and_as_a_table(browser: Any, live: Live) ->
         drawn = radii(view)
         assert list(drawn) == [row[0] for row in table]
         inner, outer = drawn["movie"], drawn["flick"]
-        assert drawn["picture"] - inner == pytest.approx(
-            (outer - inner) * 0.08 / 0.33, abs=0.5
-        )  # grows evenly with the distance
+        assert drawn["picture"] - inner == pytest.approx((outer - inner) * 0.08 / 0.33, abs=0.5)  # grows evenly with the distance
         far = view.locator(".graph a.far").evaluate_all("nodes => nodes.map(n => n.dataset.word).sort()")
         assert {"image", "photo", "show"} <= set(far)
         before = view.locator(".graph").evaluate("e => e.outerHTML")
@@ -242,10 +238,7 @@ def test_by_keyboard_alone_from_the_start_to_a_struck_pair(browser: Any, live: L
     with noted(browser, live) as view:
         view.goto(live.at())
         expect(view.get_by_role("link", name="film", exact=True)).to_be_visible()
-        press, focused = (
-            view.keyboard.press,
-            "() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.id",
-        )
+        press, focused = view.keyboard.press, "() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.id"
         press("Tab")
         expect(view.get_by_role("link", name="Skip to the content")).to_be_focused()
         press("Enter")
