@@ -40,6 +40,10 @@ def test_every_pair_that_is_accepted_comes_back_from_the_file(pairs: list[Pair],
 
 @given(first=WORDS, second=WORDS)
 @example(first="#a", second="#b")
+@example(first="a", second="b\0")
+@example(first="a", second="b\r")
+@example(first="a", second="b ")
+@example(first="a", second="")
 def test_what_is_refused_could_not_come_back_and_the_file_refuses_it_too(first: str, second: str, tmp_path: Path) -> None:
     try:
         pair = checked_pair((first, second), "here")
