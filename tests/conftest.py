@@ -8,10 +8,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.browsers import chromium
 from xlt_augment import SynonymSet
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in as many processes as there are cores
@@ -67,6 +69,13 @@ def shared_data() -> Path:
 def published(shared_data: Path) -> SynonymSet:
     """The published synonym set."""
     return SynonymSet.load(shared_data / "synonyms" / "counterfitted_neighbors.json")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, started once for all tests of a module."""
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 // Two sets side by side: the word that is looked at, and all words that differ.
 
 import { filling, get, query, route } from "./api.js";
-import { bdi, byId, command, count, el, latest, number, say, sha, whole } from "./dom.js";
+import { bdi, byId, command, count, el, latest, names, number, sha, tell, whole } from "./dom.js";
 import { address, go, read, service } from "./state.js";
 import { table } from "./table.js";
 
@@ -45,8 +45,6 @@ function word(change, a, b) {
     change.reordered && el("p", { class: "hint" }, "The neighbors of both stand in another order."));
 }
 
-const names = (words) => words.flatMap((name, k) => [k ? ", " : "", bdi(name)]);
-
 function differing(changes) {
   const neighbors = (change, list, entries) => (list.length ? list : entries.map((entry) => entry.word));
   const columns = [
@@ -64,9 +62,8 @@ function differing(changes) {
   return table("Words that differ", columns, changes, { className: "compare" });
 }
 
-const said = (name) => name.replaceAll("_", " ");
-
 function counts(page) {
+  const said = (name) => ({ only_in_a: `only in ${page.a.name}`, only_in_b: `only in ${page.b.name}` })[name] ?? name.replaceAll("_", " ");
   return el("dl", { class: "counts" }, Object.entries(page.counts).map(([name, n]) => el("div", {}, el("dt", {}, said(name)), el("dd", {}, whole(n)))));
 }
 
@@ -77,7 +74,7 @@ async function list({ set, with: other }, cursor, back, signal) {
     const fresh = nextList();
     return filling(byId("compare-all"), fresh, () => list({ set, with: other }, to, behind, fresh)).then((drawn) => {
       if (drawn) byId("compare-list").focus();
-      if (drawn) say(`Page ${behind.length + 1} of the words that differ`);
+      if (drawn) tell(`Page ${behind.length + 1} of the words that differ`);
     });
   };
   const button = (text, on, act) => el("button", { type: "button", disabled: !on, onclick: act }, text);
@@ -115,7 +112,7 @@ export async function show(state) {
   const row = async () => {
     if (!state.word) return el("p", { class: "note" }, "Search a word above to see its neighbors in both sets.");
     const page = await get(route("sets", state.set, "compare", state.with) + query({ word: state.word }), signal);
-    say(`${state.word} ${STATUS[page.items[0].status]}`);
+    tell(`${state.word} ${STATUS[page.items[0].status]}`);
     return word(page.items[0], state.set, state.with);
   };
   await Promise.all([filling(top, signal, row), filling(rest, all, () => list(state, null, [], all))]);

@@ -10,7 +10,7 @@ function filled(node, props, children) {
     else if (OWN.has(name) && !(node instanceof SVGElement)) node[name] = value;
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
@@ -20,6 +20,8 @@ export const svg = (tag, props = {}, ...children) => filled(document.createEleme
 export const byId = (id) => document.getElementById(id);
 /** A word of a set, kept apart from the direction of the text around it. */
 export const bdi = (word) => el("bdi", {}, word);
+/** Words with commas between. */
+export const names = (words) => words.flatMap((name, k) => [k ? ", " : "", bdi(name)]);
 export const heard = (text) => el("span", { class: "heard" }, text);
 
 /** Digits of a distance: three behind the point, more only for what would be 0. */
@@ -40,13 +42,18 @@ export function time(iso) {
 }
 
 let fading;
-/** Shows a message for a while and has it read out. */
-export function say(text) {
+/** Has a message read out that others can see anyway. */
+export function tell(text, className = "heard") {
   const status = byId("status");
   clearTimeout(fading);
   status.textContent = text;
-  status.classList.remove("gone");
-  fading = setTimeout(() => status.classList.add("gone"), 5000);
+  status.className = className;
+}
+
+/** Shows a message for a while and has it read out. */
+export function say(text) {
+  tell(text, "");
+  fading = setTimeout(() => byId("status").classList.add("gone"), 5000);
 }
 
 /** `run` after a rest of `ms` since the last call. */

@@ -40,10 +40,11 @@ function drawn(node, struck) {
 
 function line(nodes, [from, to], struck) {
   const [a, b] = [nodes[from], nodes[to]];
-  if (from > 0 && b.ring === 1) { // among neighbors: bent towards the outside, off the words
+  if (from > 0 && b.ring === 1) { // among neighbors: bent away from the middle
     const [x, y] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
-    const pull = 0.16;
-    return svg("path", { class: "link among", d: `M${a.x} ${a.y}Q${x + (x - nodes[0].x) * pull} ${y + (y - nodes[0].y) * pull} ${b.x} ${b.y}` });
+    const [across, down] = [b.y - a.y, a.x - b.x];
+    const bend = across * (x - nodes[0].x) + down * (y - nodes[0].y) < 0 ? -0.2 : 0.2;
+    return svg("path", { class: "link among", d: `M${a.x} ${a.y}Q${x + across * bend} ${y + down * bend} ${b.x} ${b.y}` });
   }
   const kind = b.ring === 2 ? "far" : `near ${b.row.origin?.source ?? "plain"}${struck.has(b.word) ? " struck" : ""}`;
   return svg("path", { class: `link ${kind}`, d: `M${a.x} ${a.y}L${b.x} ${b.y}` });
@@ -55,8 +56,8 @@ export function graph(center, rows, beyond, struck, width) {
   const height = narrow ? Math.round(width * 1.1) : Math.round(Math.min(540, width * 0.8));
   const plan = layout(center, rows, beyond, { width, height, measure });
   const rings = plan.rings.map((ring) => [
-    svg("circle", { class: "ring", cx: plan.middle.x, cy: plan.middle.y, r: ring.radius }),
-    svg("text", { class: "scale", x: plan.middle.x, y: plan.middle.y + ring.radius, dy: "0.32em", "text-anchor": "middle" }, String(ring.distance)),
+    svg("circle", { class: "ring", cx: plan.nodes[0].x, cy: plan.nodes[0].y, r: ring.radius }),
+    svg("text", { class: "scale", x: ring.label.x, y: ring.label.y, dy: "0.32em", "text-anchor": "middle" }, String(ring.distance)),
   ]);
   const drawing = svg("svg", {
     class: "graph", role: "group", viewBox: `0 0 ${width} ${height}`, width, height,

@@ -77,6 +77,15 @@ function settle(far, fixed, width, height) {
   return kept;
 }
 
+/** Where the distance of a ring is written: straight down, or the next place where no word stands. */
+function labelled(ring, nodes) {
+  const at = (turn) => ({
+    x: nodes[0].x + ring.radius * Math.sin((turn * Math.PI) / 12), y: nodes[0].y + ring.radius * Math.cos((turn * Math.PI) / 12), w: 34, h: 14,
+  });
+  const places = [0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6, 8, -8, 10, -10, 12].map(at);
+  return { ...ring, label: places.find((place) => !nodes.some((node) => meet(node, place))) ?? places[0] };
+}
+
 /** Words of the second ring, in turn from each neighbor: [word, place of its neighbor]. */
 function further(near, center, beyond) {
   const seen = new Set([center, ...near.map((node) => node.word)]);
@@ -102,19 +111,22 @@ export function layout(center, rows, beyond, { width, height, measure }) {
   middle.h = ROW + 8;
   middle.w += 12;
   const drawn = rows.slice(0, MOST);
-  const second = width >= 480 && drawn.length <= ROOMY;
+  const near = drawn.map((row) => box(row.word, 1, { row }));
+  const beside = width >= 480 && drawn.length <= ROOMY ? further(near, center, beyond) : [];
   const widest = Math.max(0, ...drawn.map((row) => measure(row.word) + 22));
   const reach = Math.min(width / 2 - widest / 2 - 4, height / 2 - ROW / 2 - 4);
-  const most = second ? Math.min(reach, height * 0.32) : reach;
+  const most = beside.length ? Math.min(reach, height * 0.33) : Math.min(reach, height * 0.42);
   const { radius, rings } = radii(drawn, Math.min(Math.max(64, middle.w / 2 + 26), most * 0.7), most);
   const first = drawn.length <= 2 ? -Math.PI / 5 : -Math.PI / 2 + Math.PI / Math.max(drawn.length, 3) / 2;
-  const near = drawn.map((row, k) => box(row.word, 1, { row, radius: radius[k], angle: first + (2 * Math.PI * k) / drawn.length }));
-  near.forEach((node) => place(node, middle));
+  near.forEach((node, k) => {
+    Object.assign(node, { radius: radius[k], angle: first + (2 * Math.PI * k) / drawn.length });
+    place(node, middle);
+  });
   spread(near, middle);
   const fixed = [middle, ...near];
-  const links = near.map((_, k) => [0, k + 1]);
+  const links = [];
   near.forEach((a, j) => near.forEach((b, k) => { if (j < k && (beyond.get(a.word) ?? []).includes(b.word)) links.push([j + 1, k + 1]); }));
-  const beside = second ? further(near, center, beyond) : [];
+  links.push(...near.map((_, k) => [0, k + 1]));
   const turns = new Map();
   const far = beside.map(([word, parent]) => {
     const turn = turns.get(parent) ?? 0;
@@ -126,5 +138,6 @@ export function layout(center, rows, beyond, { width, height, measure }) {
   });
   const kept = settle(far, fixed, width, height);
   kept.forEach((node, k) => links.push([node.parent + 1, fixed.length + k]));
-  return { nodes: [...fixed, ...kept], links, rings, middle, left: rows.length - drawn.length, ring: second && kept.length > 0 };
+  const nodes = [...fixed, ...kept];
+  return { nodes, links, rings: rings.map((ring) => labelled(ring, nodes)), left: rows.length - drawn.length, ring: kept.length > 0 };
 }

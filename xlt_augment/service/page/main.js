@@ -62,6 +62,7 @@ async function begin() {
   }
   byId("set").replaceChildren(...service.sets.map((one) => el("option", { value: one.name }, one.name)));
   told();
+  search.ready();
   await show();
 }
 

@@ -68,7 +68,7 @@ function drawn(set) {
       fact("Words", `${whole(set.words)}, ${whole(set.words_with_neighbors)} with neighbors`),
       fact("Pairs", `${whole(set.pairs)}, ${whole(set.pairs_with_distance)} with a distance`), fact("Most neighbors of a word", whole(set.most_neighbors)),
       fact("Origins of its neighbors", set.origins ? "recorded" : "not recorded"),
-      fact("Pairs it will never hold", set.vetoes ? [`${whole(set.vetoes)} `, own] : own))),
+      fact("Pairs it will never hold", set.vetoes > set.veto_pairs.length && `the first of ${whole(set.vetoes)}: `, own))),
     el("div", { class: "panel" }, el("h3", {}, "How it was made"),
       Object.keys(set.made).length ? readable(set.made) : el("p", { class: "muted" }, "The set recorded nothing of its making.")),
   ];

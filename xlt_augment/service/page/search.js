@@ -1,14 +1,15 @@
 // Search as you type: the combobox of the WAI-ARIA practices. The focus stays in the field; the list is walked with the arrows.
 
 import { get, query, route } from "./api.js";
-import { bdi, byId, count, debounced, el, latest, say } from "./dom.js";
-import { go, read } from "./state.js";
+import { bdi, byId, count, debounced, el, latest, say, tell } from "./dom.js";
+import { go, read, service } from "./state.js";
 
 const SHOWN = 10;
 const field = byId("search");
 const list = byId("found");
 const next = latest();
 let active = -1;
+let typing = false; // what stands in the field is not what the page shows, yet
 
 function close() {
   list.hidden = true;
@@ -19,6 +20,7 @@ function close() {
 
 function choose(word) {
   next(); // an answer under way would open the list again
+  typing = false;
   close();
   field.value = word;
   go({ view: read().view === "compare" ? "compare" : "word", word }, { stay: true });
@@ -36,13 +38,13 @@ function open(entries, said) {
   field.removeAttribute("aria-activedescendant");
   list.hidden = entries.length === 0;
   field.setAttribute("aria-expanded", String(entries.length > 0));
-  say(said);
+  tell(said);
 }
 
 async function look() {
   const typed = field.value.trim();
   const signal = next();
-  if (!typed) {
+  if (!typed || !service.facts) { // `ready` comes back to it
     close();
     return;
   }
@@ -88,13 +90,26 @@ function pressed(event) {
 
 /** The word that the page shows stands in the field too, unless somebody types there. */
 export function showWord(word) {
-  if (document.activeElement !== field || list.hidden) field.value = word;
+  if (!typing) field.value = word;
+}
+
+/** The sets are known: what was typed before that is looked up. */
+export function ready() {
+  if (typing) look();
 }
 
 export function start() {
-  field.addEventListener("input", debounced(look, 120));
+  const soon = debounced(look, 120);
+  field.addEventListener("input", () => {
+    typing = true;
+    soon();
+  });
   field.addEventListener("keydown", pressed);
-  field.addEventListener("blur", () => { next(); close(); });
+  field.addEventListener("blur", () => {
+    typing = false;
+    next();
+    close();
+  });
   byId("find").addEventListener("submit", (event) => {
     event.preventDefault();
     const word = active >= 0 ? list.children[active].dataset.word : field.value.trim();

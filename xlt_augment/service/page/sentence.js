@@ -1,7 +1,7 @@
 // The sentence box: variants with their changed words marked, and the command that gives the same.
 
 import { filling, post } from "./api.js";
-import { bdi, byId, command, count, debounced, el, heard, latest, say, whole } from "./dom.js";
+import { bdi, byId, command, count, debounced, el, heard, latest, say, tell, whole } from "./dom.js";
 import { read, service } from "./state.js";
 
 const EXAMPLE = "The film is a sad but beautiful story about two brothers who start a small company.";
@@ -32,7 +32,7 @@ function drawn(given) {
   const [{ words, eligible, variants }] = given.results;
   const differ = variants.filter((one) => one.changed).length;
   const said = `${whole(differ)} of ${count(variants.length, "variant")} differ${differ === 1 && variants.length > 1 ? "s" : ""} from the sentence`;
-  say(said);
+  tell(said);
   const from = given.set === null ? "neighboring words exchanged" : ["from ", el("strong", {}, given.set)];
   const left = given.vetoed ? `, ${count(given.vetoed, "struck pair")} left out` : "";
   return [

@@ -1,7 +1,7 @@
 // The neighborhood of a word: drawing and table.
 
 import { ApiError, filling, get, post, query, route } from "./api.js";
-import { bdi, byId, count, el, latest, number, say } from "./dom.js";
+import { bdi, byId, count, el, latest, names, number, tell } from "./dom.js";
 import { graph } from "./graph.js";
 import { address, service, wordAddress } from "./state.js";
 import { strike } from "./strike.js";
@@ -14,13 +14,15 @@ const sorting = { by: "Distance", down: false };
 let watching = null;
 
 /** Where a neighbor comes from, in words. */
-export function originText(entry) {
-  if (!entry.origin) return "not recorded";
+function origin(entry) {
+  if (!entry.origin) return el("span", { class: "unknown" }, "not recorded");
   const { source, lists, before } = entry.origin;
-  const from = source === "constraint" ? `constraint${lists.length ? `: ${lists.join(", ")}` : ""}` : "vectors";
+  const from = el("span", { class: `from ${source}` }, source, lists.length > 0 && ": ", names(lists));
   if (before === null || entry.distance === null) return from;
-  return `${from}; counter-fitting moved it from ${number(before)} to ${number(entry.distance)}`;
+  return el("span", {}, from, el("small", {}, `counter-fitting moved it from ${number(before)} to ${number(entry.distance)}`));
 }
+
+const rank = (entry) => (entry.origin ? `${entry.origin.source} ${entry.origin.lists.join(" ")}` : null);
 
 /** A row of the set. A proxy, a browser and HTTP itself read `.` and `..` as folders, so those go by the batch route. */
 async function neighborhood(set, word, signal) {
@@ -60,7 +62,7 @@ async function further(set, rows, signal) {
 }
 
 function bar(entry, end) {
-  if (entry.distance === null) return el("span", { class: "muted" }, "not recorded");
+  if (entry.distance === null) return el("span", { class: "unknown" }, "not recorded");
   const line = el("span", { class: "gauge", "aria-hidden": "true" });
   line.style.setProperty("--part", `${Math.min(Math.max(entry.distance / end, 0), 1) * 100}%`);
   return el("span", { class: "measured" }, el("span", {}, number(entry.distance)), line);
@@ -73,8 +75,7 @@ function rows(state, found, struck) {
   const columns = [
     { name: "Neighbor", head: true, value: (entry) => entry.word, cell: (entry) => el("a", { href: wordAddress(entry.word) }, bdi(entry.word)) },
     { name: "Distance", value: (entry) => (ranked ? place.get(entry) : entry.distance), cell: (entry) => bar(entry, end) },
-    { name: "Where it comes from", className: "origin", value: originText,
-      cell: (entry) => el("span", { class: entry.origin ? `from ${entry.origin.source}` : "muted" }, originText(entry)) },
+    { name: "Where it comes from", className: "origin", value: rank, cell: origin },
   ];
   if (service.facts.vetoes) columns.push({
     name: "Veto", value: (entry) => Number(!struck.has(entry.word)),
@@ -128,7 +129,7 @@ async function unknown(state, error, signal) {
     return { items: [] };
   });
   const words = [...new Set([...error.problem.close, ...near.items.map((entry) => entry.word)])];
-  say(`${state.word} is not in ${state.set}`);
+  tell(`${state.word} is not in ${state.set}`);
   return [el("div", { class: "note" }, el("p", {}, bdi(state.word), " is not in the set ", el("strong", {}, state.set),
     words.length ? ". Near in spelling:" : ", nor is a word like it."), words.length > 0 && links(words))];
 }
@@ -158,7 +159,7 @@ async function drawn(state, signal) {
   const [struck, beyond] = await Promise.all([struckWith(state.set, state.word, signal), further(state.set, found.neighbors, signal)]);
   if (signal.aborted) return [];
   byId("word-facts").replaceChildren(...facts(state, found));
-  say(`${state.word}: ${count(found.neighbors.length, "neighbor")}`);
+  tell(`${state.word}: ${count(found.neighbors.length, "neighbor")}`);
   if (!found.neighbors.length) return el("p", { class: "note" }, "The word is in the set, without any neighbor.");
   return el("div", { class: "pair" }, picture(state, found, beyond, struck), el("div", { class: "panel" }, rows(state, found, struck)));
 }

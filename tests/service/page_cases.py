@@ -1,0 +1,120 @@
+"""A small service for the page's tests, and pages that note whatever must not happen."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import pyarrow as pa
+import uvicorn
+
+from xlt_augment import SynonymSet
+from xlt_augment.service.application import create_app
+from xlt_augment.service.server import open_service
+from xlt_augment.service.settings import Settings, Tokens
+from xlt_augment.service.state import Service
+from xlt_augment.synonyms.origins import Origin, Origins
+from xlt_augment.synonyms.table import SCHEMA
+
+READ, WRITE = "read-" + "r" * 16, "write-" + "w" * 16
+HOSTILE = "<img src=x onerror=alert(1)>"
+STRANGE = ['"><script>alert(2)</script>', "javascript:alert(3)", "a/b?c#d", "..", "{{7*7}}", "x" * 64, "שלום", "don't & <b>do</b>"]
+# word -> (neighbor, distance, origin)
+_MOVED = Origin("constraint", ("ppdb", "wordnet"), 0.31)
+_ROWS: dict[str, list[tuple[str, float, Origin | None]]] = {
+    "film": [("movie", 0.12, _MOVED), ("picture", 0.2, Origin("vectors", (), None)), (HOSTILE, 0.3, None), ("flick", 0.45, None)],
+    "movie": [("film", 0.12, _MOVED), ("picture", 0.25, None), ("show", 0.4, None)],
+    "picture": [("image", 0.1, None), ("photo", 0.15, None)],
+    "sad": [("unhappy", 0.1, None), ("gloomy", 0.3, None)],
+    "small": [("little", 0.05, None), ("tiny", 0.2, None)],
+    HOSTILE: [(word, (k + 1) / 20, None) for k, word in enumerate(STRANGE)],
+    "..": [("film", 0.5, None)],
+    "filmed": [],
+    "first": [("film", 0.9, None)],
+}
+SENTENCE = "Sad film , small film 🎬 and another film !"
+
+
+def first_set() -> SynonymSet:
+    """Words with distances and origins, some of them hostile."""
+    rows = sorted(_ROWS.items())
+    columns = [[word for word, _ in rows], [[n[0] for n in row] for _, row in rows], [[n[1] for n in row] for _, row in rows]]
+    table = pa.Table.from_pydict(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
+    made = {"command": "build", "vectors": {"file": HOSTILE, "limit": 10}, "filters": {"counts": {"numbers": 3}}, "pairs": [["a", "b"]] * 9}
+    return SynonymSet(table, "first", made, origins=Origins.of(n[2] for _, row in rows for n in row))
+
+
+def second_set() -> SynonymSet:
+    """The first set with one neighbor less, one more and one at another distance, and 60 words of its own."""
+    changed = {word: [n[:2] for n in row] for word, row in _ROWS.items()}
+    changed["film"] = [("movie", 0.15), ("picture", 0.2), ("cinema", 0.22), (HOSTILE, 0.3)]
+    rows = sorted((changed | {f"word{k:02}": [("film", 0.5)] for k in range(60)}).items())
+    columns = [[word for word, _ in rows], [[n[0] for n in row] for _, row in rows], [[n[1] for n in row] for _, row in rows]]
+    return SynonymSet(pa.Table.from_pydict(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA), "second")
+
+
+class Live(NamedTuple):
+    """A running service: its address, and itself."""
+
+    address: str
+    service: Service
+
+    def at(self, **state: str) -> str:
+        """The address of a state of the page, opened with a token that may write."""
+        return f"{self.address}/#{urlencode({**state, 'token': WRITE})}"
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Live]:
+    """The two sets, veto lists and a token for each scope, in a thread."""
+    for name, synonyms in (("first", first_set()), ("second", second_set())):
+        synonyms.save(folder / f"{name}.arrow")
+    sets = (f"first={folder / 'first.arrow'}", f"second={folder / 'second.arrow'}")
+    tokens = Tokens(read=(READ,), write=(WRITE,))
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # connections wait in it until the server takes them
+        port = listener.getsockname()[1]
+        service = open_service(Settings(sets=sets, port=port, vetoes=folder / "vetoes.sqlite", tokens=tokens))
+        server = uvicorn.Server(uvicorn.Config(create_app(service), lifespan="off", log_config=None, access_log=False, ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield Live(f"http://127.0.0.1:{port}", service)
+        finally:
+            server.should_exit = True
+            thread.join(30)
+            service.workers.close()
+            if service.vetoes is not None:
+                service.vetoes.close()
+
+
+class Noted(NamedTuple):
+    """A page, and what was said and asked for in it."""
+
+    view: Any
+    said: list[str]
+    asked: list[str]
+
+    def check(self, live: Live, *expected: str) -> None:
+        """Nothing went wrong but `expected` (parts of messages), and no other host was asked."""
+        assert [text for text in self.said if not any(part in text for part in expected)] == []
+        assert [url for url in self.asked if not url.startswith((f"{live.address}/", f"blob:{live.address}/"))] == []
+
+
+@contextlib.contextmanager
+def noted(browser: Any, live: Live, *expected: str, **settings: Any) -> Iterator[Any]:
+    """A page in a context of its own, checked at its end. It waits 10 s at most for anything."""
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **settings})
+    context.set_default_timeout(10_000)
+    page = Noted(context.new_page(), [], [])
+    page.view.on("console", lambda message: page.said.append(f"{message.type}: {message.text}"))
+    page.view.on("pageerror", lambda error: page.said.append(str(error)))
+    page.view.on("request", lambda request: page.asked.append(request.url))
+    page.view.on("dialog", lambda dialog: (page.said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    try:
+        yield page.view
+        page.check(live, *expected)
+    finally:
+        context.close()
