@@ -34,9 +34,10 @@ def radii(view: Any) -> dict[str, float]:
     """How far from the middle each neighbor is drawn, measured."""
     return view.eval_on_selector_all(
         ".graph .node:not(.far)",
-        """nodes => { const at = n => { const b = n.querySelector(".pill").getBBox(); return [b.x + b.width / 2, b.y + b.height / 2]; };
-        const [x, y] = at(nodes.find(n => n.matches(".middle")));
-        return Object.fromEntries(nodes.filter(n => n.dataset.word).map(n => [n.dataset.word, Math.hypot(at(n)[0] - x, at(n)[1] - y)])); }""",
+        """nodes => {
+        const at = n => { const b = n.querySelector(".pill").getBBox(); return [b.x + b.width / 2, b.y + b.height / 2]; };
+        const [x, y] = at(nodes.find(n => n.matches(".middle"))), far = n => Math.hypot(at(n)[0] - x, at(n)[1] - y);
+        return Object.fromEntries(nodes.filter(n => n.dataset.word).map(n => [n.dataset.word, far(n)])); }""",
     )
 
 
@@ -80,9 +81,8 @@ def test_an_answer_that_comes_late_is_not_shown(browser: Any, live: Live) -> Non
         view.route(re.compile("prefix=f(&|$)"), lambda route: held.append(route))
         view.goto(live.at())
         search = view.get_by_role("combobox", name="Search a word")
-        search.fill("f")
         with view.expect_request(re.compile("prefix=f(&|$)")):
-            pass
+            search.fill("f")
         search.fill("small")
         expect(view.locator("#found [role=option]")).to_have_text([re.compile("^small")])
         held[0].fulfill(

@@ -27,7 +27,8 @@ DRAWN = (
 )
 # What a finger must hit: buttons, links that are no part of a sentence, fields. A slider and a tick have their label too.
 SMALL = """() => [...document.querySelectorAll("button, input, select, textarea, nav a, tbody th a, .graph a .touch, .words a")]
-  .filter(e => e.checkVisibility() && !["checkbox"].includes(e.type)).map(e => [e.outerHTML.slice(0, 90), e.getBoundingClientRect().height])
+  .filter(e => e.checkVisibility() && e.type !== "checkbox")
+  .map(e => [e.outerHTML.slice(0, 90), e.getBoundingClientRect().height])
   .filter(([, height]) => height > 0 && height < 40)"""
 
 
