@@ -49,7 +49,9 @@ def test_the_policy_lets_in_nothing_from_elsewhere(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "index", "INDEX.HTML", "../pages.py", "..%2Fpages.py", "%2e%2e/pages.py", "..\\pages.py", "main.js%00", "main.js/", "/etc/passwd"]
+    "name",
+    ["", "index", "INDEX.HTML", "../pages.py", "..%2Fpages.py", "%2e%2e/pages.py", "..\\pages.py", "main.js%00", "main.js/",
+     "/etc/passwd"],
 )  # fmt: skip
 def test_other_names_are_not_found(client: TestClient, name: str) -> None:
     answer = client.get(f"/page/{name}")
@@ -67,9 +69,7 @@ def test_what_is_read_is_what_the_page_may_have(tmp_path: Path) -> None:
 def test_nothing_in_the_files_makes_markup_of_text_or_names_another_host(name: str) -> None:
     text = (FOLDER / name).read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 300
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function|DOMParser|createContextualFragment", text
-    )
+    assert not re.search(r"[rt]HTML\b|insertAdjacent|document\.write|\beval\b|new Function|DOMParser|ContextualFragment", text)
     assert not re.search(r"""setAttribute\(\s*["'](style|on)|\sstyle=|\son[a-z]+=["']""", text)
     assert not re.search(r"(https?:)?//(?!www\.w3\.org/2000/svg)[a-z0-9]", re.sub(r"(?m)(^|\s)//.*$", "", text))
     if name.endswith(".html"):
