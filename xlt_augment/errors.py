@@ -10,10 +10,12 @@ XltError            anything that the caller can mend                        exi
 ├── DownloadError   a file that could not be fetched whole
 ├── OutputError     a dataset or file that cannot be written
 ├── StoreError      a store that cannot be reached, trusted or used
+├── ServiceError    a synonym service that cannot be reached, or that refused
 ├── ClusterError    a cluster that cannot be reached, or whose workers cannot do their part
 └── DatasetError    a dataset on disk that is not what its manifest says
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -79,3 +81,22 @@ class DatasetError(XltError):
 
 class StoreError(XltError):
     """A store that cannot be reached, trusted or used."""
+
+
+class ServiceError(XltError):
+    """A synonym service that cannot be reached, or that refused.
+
+    `status` is that of HTTP, None where there was no answer; the service's log says more under `id`; `close` are words or
+    names near the one that is unknown.
+    """
+
+    def __init__(
+        self, doing: str, *, found: str, expected: str, remedy: str, status: int | None = None, id: str | None = None,
+        close: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(doing, found=found, expected=expected, remedy=remedy)
+        self.status, self.id, self.close = status, id, tuple(close)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        more = {"status": self.status, "id": self.id, "close": self.close}
+        return _again, (type(self), self.doing, self.found, self.expected, self.remedy), more

@@ -24,6 +24,7 @@ from xlt_augment.service.settings import Limits, Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.state import Service
 from xlt_augment.service.variants import Operators
+from xlt_augment.service.vetoes import VetoLists
 from xlt_augment.service.workers import Workers
 
 WORDS = {
@@ -222,6 +223,32 @@ def test_what_the_command_line_cannot_do_is_said() -> None:
     long = command_of(texts=["The movie was good. " * 100] * 10, first_id=2)
     assert len(long) < 500
     assert long.startswith("xlt-augment build texts.jsonl  # texts.jsonl: write it first, 2 times ")
+
+
+def test_standing_vetoes_are_left_out_when_asked(tmp_path: Path, clean_folder: Path) -> None:
+    vetoes = VetoLists(tmp_path / "vetoes.sqlite")
+    service = Service(Settings(), Shelf(["default"]), Workers(2, 2), vetoes=vetoes)
+    client, before = TestClient(routed(service)), SynonymSet.default()
+    request: dict[str, Any] = {"texts": ["a movie", "A Film"], "p": 1, "m": 2, "vetoes": True}
+    found = {}
+    for step in ("none", "struck", "withdrawn"):
+        if step == "struck":
+            vetoes.propose("default", before.sha256, "movie", "film", "Ada", "a test")
+        elif step == "withdrawn":
+            vetoes.withdraw("default", 1, "Ada", "a test")
+        found[step] = ask(client, **request)
+        assert ask(client, **request | {"vetoes": False}) == found["none"]
+    after = before.veto([("film", "movie")])
+    struck = found["struck"]
+    assert (struck.vetoed, struck.sha256) == (1, after.sha256)
+    assert [[v.text for v in one.variants] for one in struck.results] == augment(request["texts"], Substitute(after, p=1), m=2)
+    assert "film" in found["none"].results[0].variants[0].text
+    assert "film" not in struck.results[0].variants[0].text
+    assert found["withdrawn"] == found["none"]
+    assert (found["none"].vetoed, found["none"].sha256) == (0, before.sha256)
+    assert read_back(struck.command, "text", 0) == [(one.text, [v.text for v in one.variants]) for one in struck.results]
+    vetoes.close()
+    service.workers.close()
 
 
 def test_struck_pairs_are_left_out_by_the_command(clean_folder: Path) -> None:

@@ -21,8 +21,7 @@ TEXTS = st.text(st.sampled_from("# a\t\n\r\0\x85\u2028\u202e\ufeff\\"), max_size
 def _accepted(pair: Pair) -> Pair | None:
     try:
         return struck_pair(*pair)
-    except Refused as error:
-        assert error.status == 422
+    except Refused:
         return None
 
 
@@ -66,8 +65,7 @@ def _file_holds(pair: Pair) -> bool:
         add = "INSERT INTO vetoes (set_name, set_sha256, first, second, author, reason, at) VALUES ('s', '', ?, ?, '', '', '')"
         try:
             connection.execute(add, pair)
-        except sqlite3.IntegrityError as error:
-            assert "CHECK" in str(error)
+        except sqlite3.IntegrityError:
             return False
         return True
 
@@ -79,8 +77,9 @@ def _file_holds(pair: Pair) -> bool:
      ("a", "\ud800", "surrogate")],
 )  # fmt: skip
 def test_a_pair_that_no_file_holds_is_refused_with_its_reason(first: str, second: str, says: str) -> None:
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(Refused, match=says) as refused:
         struck_pair(first, second)
+    assert refused.value.status == 422
 
 
 @pytest.mark.parametrize("text", ["Ann", " 王 明 ", "می‌خواهم", "👩‍🔬 says: no, 100 % \\n", "é" * 64, "a\u3000b"])

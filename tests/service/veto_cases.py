@@ -8,7 +8,10 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from xlt_augment import SynonymSet
+from xlt_augment.service.failures import Refused
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.state import Service
@@ -23,6 +26,8 @@ SMALL = {
     "#tag": ["good"],
     "New York": ["NY"],
 }
+PAIR = ("bad", "good")
+WITHDRAWN = "withdrawn_by = 'x', withdrawn_reason = 'y', withdrawn_at = 'z'"  # as SQL sets it
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -54,6 +59,22 @@ def by_hand(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection of somebody else."""
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as connection:
         yield connection
+
+
+def propose(lists: VetoLists, second: str = "x") -> None:
+    """Strike a pair of the set `s`."""
+    lists.propose("s", "ab", "a", second, "Ann", "why")
+
+
+def refusal(call: Callable[[], object], found: str) -> Refused:
+    """What a call is refused with: 503, in four parts, without a path."""
+    with pytest.raises(Refused, match=found) as refused:
+        call()
+    error = refused.value
+    assert error.status == 503
+    assert all((error.doing, error.expected, error.remedy))
+    assert "/" not in str(error)
+    return error
 
 
 _VERSION, _OVERRIDE = 0x20080522, 0b110  # of the structures; CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH

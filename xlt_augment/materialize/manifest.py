@@ -85,6 +85,11 @@ class Manifest:
                 expected="a dataset folder written by xlt-augment build",
                 remedy="Check the path",
             ) from error
+        return cls.from_bytes(content, path)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, path: Path) -> "Manifest":
+        """The manifest that lies at `path`. Raises DatasetError for one that was altered."""
         try:
             body = json.loads(content)
             stated = body.pop("manifest_sha256")

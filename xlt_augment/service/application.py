@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from xlt_augment.service import failures, pages
-from xlt_augment.service.api import augment, facts, health, sets, vetoes
+from xlt_augment.service.api import augment, datasets, facts, health, sets, vetoes
 from xlt_augment.service.guard import guarded
 from xlt_augment.service.schemas import Failure
 from xlt_augment.service.state import Service
@@ -36,6 +36,6 @@ def routed(service: Service) -> FastAPI:
         responses=_FAILURES, redirect_slashes=False,
     )  # fmt: skip
     failures.install(app)
-    for module in (augment, facts, health, pages, sets, vetoes):
+    for module in (augment, datasets, facts, health, pages, sets, vetoes):
         app.include_router(module.router(service))
     return app

@@ -61,10 +61,10 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer to a request that failed (`schemas.Failure`)."""
-    error = {
-        "id": id, "status": status, "doing": doing, "found": found, "expected": expected, "remedy": remedy, "close": list(close)
-    }  # fmt: skip
-    body = json.dumps({"error": error}).encode()  # in ASCII: what was found may be no valid Unicode
+    parts = {"doing": doing, "found": found, "expected": expected, "remedy": remedy}
+    # What was found may be no valid Unicode, which JSON can write and few can read.
+    shown = {name: part.encode(errors="backslashreplace").decode() for name, part in parts.items()}
+    body = json.dumps({"error": {"id": id, "status": status, **shown, "close": list(close)}}).encode()
     return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json")
 
 

@@ -292,7 +292,7 @@ class DatasetDetail(DatasetEntry):
 
 
 class DatasetSample(BaseModel):
-    """A source row and its variants: texts by column."""
+    """A source row and its variants, at most the first 20: texts by column."""
 
     source_id: int
     label: str | int | float | None
@@ -301,10 +301,13 @@ class DatasetSample(BaseModel):
 
 
 class DatasetSamples(BaseModel):
-    """The first rows of a dataset."""
+    """The first rows of a dataset; fewer than were asked for where their texts are very long."""
 
     name: str
     version: int
+    checked: bool = Field(
+        description="Whether the sha256 of the file was compared; of files above 64 MiB the beginning alone is read, unchecked."
+    )
     samples: list[DatasetSample]
 
 

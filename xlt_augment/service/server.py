@@ -14,6 +14,7 @@ import uvicorn
 
 from xlt_augment.errors import UsageError, XltError
 from xlt_augment.service.application import create_app
+from xlt_augment.service.catalogue import Catalogue
 from xlt_augment.service.logs import configure
 from xlt_augment.service.protocol import protocol_for
 from xlt_augment.service.settings import Settings
@@ -33,7 +34,8 @@ def open_service(settings: Settings) -> Service:
     shelf = Shelf(settings.sets, settings.store)
     vetoes = None if settings.vetoes is None else VetoLists(settings.vetoes)
     workers = Workers(settings.limits.heavy, settings.limits.waiting)
-    return Service(settings=settings, shelf=shelf, workers=workers, vetoes=vetoes)
+    catalogue = None if settings.store is None else Catalogue(settings.store)
+    return Service(settings=settings, shelf=shelf, workers=workers, vetoes=vetoes, catalogue=catalogue)
 
 
 def serve(settings: Settings, ready: Callable[[str], object] = lambda address: None) -> None:

@@ -157,9 +157,11 @@ def _guarded_text(path: Path) -> str:
             f"opening {path}", found="a link" if link else error.strerror or str(error), expected="a file with tokens",
             remedy="Give the file itself" if link else "Check the name and who owns it",
         ) from error  # fmt: skip
-    with os.fdopen(opened, "rb") as file:
+    try:
         _check_owner(path, os.fstat(opened))
-        content = file.read(LARGEST_FILE + 1)
+        content = os.read(opened, LARGEST_FILE + 1)
+    finally:
+        os.close(opened)
     try:
         if len(content) > LARGEST_FILE:
             raise UsageError(

@@ -80,7 +80,7 @@ class VetoFile:
         except OSError as error:
             raise UsageError(
                 doing, found=error.strerror or str(error), expected="a file, or a folder to make it in",
-                remedy="Check the name and the leave of its folders",
+                remedy="Check the name and the leave of its folders, or name another with --vetoes FILE",
             ) from error  # fmt: skip
         except Refused as error:
             raise UsageError(doing, found=error.found, expected=error.expected, remedy=error.remedy) from error
@@ -89,12 +89,14 @@ class VetoFile:
     def reading(self, doing: str) -> Iterator[sqlite3.Connection]:
         """A connection that sees the lists as they are at one moment. Raises Refused (503), which `doing` opens."""
         before = self._at_rest()
-        with _told(doing), closing(self._connection("immutable=1" if before else "mode=rw")) as connection:
-            _check_kind(connection, doing)
-            connection.execute("BEGIN")
-            yield connection
-        if before and before != self._at_rest():  # somebody who may write did, and SQLite was told not to look for that
-            raise _refused(doing, _LOCKED)
+        try:
+            with _told(doing), closing(self._connection("immutable=1" if before else "mode=rw")) as connection:
+                _check_kind(connection, doing)
+                connection.execute("BEGIN")
+                yield connection
+        finally:
+            if before and before != self._at_rest():  # somebody who may write did, and SQLite was told not to look for that
+                raise _refused(doing, _LOCKED)
 
     @contextmanager
     def writing(self, doing: str) -> Iterator[sqlite3.Connection]:
@@ -106,6 +108,7 @@ class VetoFile:
         try:
             with _told(doing), closing(self._connection("mode=rw")) as connection:
                 _check_kind(connection, doing)
+                connection.execute("PRAGMA synchronous = FULL")  # on the disk before it is answered
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
@@ -118,11 +121,8 @@ class VetoFile:
             pass
 
     def _connection(self, how: str) -> sqlite3.Connection:
-        # `mode=rw` makes no file where there is none. Each commit reaches the disk before it is answered.
-        address = f"{self.path.as_uri()}?{how}"
-        connection = sqlite3.connect(address, uri=True, timeout=self.busy, isolation_level=None)
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
+        # `mode=rw` makes no file where there is none.
+        return sqlite3.connect(f"{self.path.as_uri()}?{how}", uri=True, timeout=self.busy, isolation_level=None)
 
     def _at_rest(self) -> tuple[int, ...]:
         """What changes with the file where we may not write and nobody has it open for writing, else nothing.
@@ -150,6 +150,7 @@ class VetoFile:
             raise _refused(doing, ("no regular file", "a file", "Give another name"))
         if found.st_size:
             with _told(doing), closing(self._connection("immutable=1")) as connection:  # which touches nothing
+                connection.execute("PRAGMA writable_schema = ON")  # and minds no page that another is just adding
                 _check_kind(connection, doing)
         try:
             if not found.st_size or not self._at_rest():
@@ -191,8 +192,9 @@ def _statements(script: str) -> Iterator[str]:
 
 def _kind(connection: sqlite3.Connection) -> tuple[int, int]:
     """(application, version)."""
-    asked = "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
-    application, version = connection.execute(asked).fetchone()
+    (application,), (version,) = (
+        connection.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
+    )
     return application, version
 
 

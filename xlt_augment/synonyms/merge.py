@@ -52,7 +52,9 @@ def _parts(sets: Sequence[SynonymSet], forbidden: dict[str, set[str]]) -> dict[s
     for synonyms in sets:
         known, starts = synonyms.all_origins, pair_starts(synonyms.table).tolist()
         for number, (word, neighbors, distances) in enumerate(table_rows(synonyms.table)):
-            origins = known.part(*starts[number : number + 2]) if known is not None else [None] * len(neighbors)
+            origins: list[Origin | None] = [None] * len(neighbors)
+            if known is not None:
+                origins = known.part(starts[number], starts[number + 1])
             row = _allowed(_Row(neighbors, distances, origins), forbidden.get(word, set()))
             parts.setdefault(word, []).extend([row] if row.neighbors else [])
     return parts
@@ -75,9 +77,9 @@ def _union(parts: list[_Row], k: int | None) -> _Row:
         return _Row([*first][:k], [], [*first.values()][:k])
     nearest: dict[str, tuple[float, Origin | None]] = {}
     for row in parts:
-        for neighbor, *entry in zip(*row):
-            if neighbor not in nearest or _rank(*entry) < _rank(*nearest[neighbor]):
-                nearest[neighbor] = entry[0], entry[1]
+        for neighbor, distance, origin in zip(row.neighbors, row.distances, row.origins):
+            if neighbor not in nearest or _rank(distance, origin) < _rank(*nearest[neighbor]):
+                nearest[neighbor] = distance, origin
     ranked = sorted(nearest, key=lambda neighbor: (nearest[neighbor][0], neighbor))[:k]
     return _Row(ranked, [nearest[n][0] for n in ranked], [nearest[n][1] for n in ranked])
 

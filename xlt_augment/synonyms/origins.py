@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -63,7 +64,11 @@ class Origins:
     def part(self, start: int, stop: int) -> list[Origin | None]:
         """The origins of the pairs from `start` up to `stop`."""
         pairs = zip(self.kind[start:stop].tolist(), self.before[start:stop].tolist())
-        return [None if k == _NOWHERE else Origin(*self.kinds[k], None if b != b else b) for k, b in pairs]
+        return [None if k == _NOWHERE else self._origin(k, before) for k, before in pairs]
+
+    def _origin(self, kind: int, before: float) -> Origin:
+        source, lists = self.kinds[kind]
+        return Origin(source, lists, None if math.isnan(before) else before)
 
     def only(self, kept: np.ndarray) -> "Origins":
         """Those of the pairs where `kept`, bool [pairs], is true."""
@@ -99,6 +104,8 @@ def unpacked(packed: bytes, pairs: int, name: str) -> Origins:
         found = Origins(kinds, _filled(table["kind"], np.int32(_NOWHERE)), _filled(table["before"], np.float32("nan")))
         if len(found) != pairs or not np.all((found.kind >= _NOWHERE) & (found.kind < len(kinds))):
             raise ValueError(f"{len(found):,} of them, of {len(kinds)} kinds")
+        if np.isinf(found.before).any():
+            raise ValueError("an infinite distance")
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise SynonymError(
             f"reading where the neighbors of the synonym set {name} come from",

@@ -34,11 +34,6 @@ class _Maker:
 
     def __init__(self, service: Service) -> None:
         self._service, self._operators = service, Operators()
-        self._vetoed = None
-        if service.vetoes is not None:
-            from xlt_augment.service.vetoes import Vetoed
-
-            self._vetoed = Vetoed(service.vetoes)
 
     def answer(self, asked: schemas.AugmentRequest, arrow: bool) -> Response:
         """The whole answer. Raises Refused."""
@@ -62,9 +57,9 @@ class _Maker:
     def _synonyms(self, asked: schemas.AugmentRequest, shelved: Shelved) -> SynonymSet:
         if not asked.vetoes:
             return shelved.synonyms
-        if self._vetoed is None:
+        if self._service.vetoes is None:
             raise Refused(
                 422, doing="leaving out vetoes", found="a service without veto lists", expected="one that keeps them",
                 remedy="Ask without vetoes, or have it started with --vetoes FILE",
             )  # fmt: skip
-        return self._vetoed.of(shelved)
+        return self._service.vetoes.vetoed.of(shelved)
