@@ -17,9 +17,9 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": Failure, "description": what}
     for status, what in {
         400: "No request of HTTP", 401: "No token, or a wrong one", 403: "A token of another scope", 404: "Unknown",
-        408: "The body took too long", 409: "Not as things stand", 413: "Too large", 414: "Too long an address",
-        415: "Another content type", 421: "Another host", 422: "Cannot be used", 429: "Too many requests",
-        431: "Too many or too long headers", 502: "The store cannot be read", 503: "Too busy, or stopping",
+        405: "Another method", 408: "The body took too long", 409: "Not as things stand", 413: "Too large",
+        414: "Too long an address", 415: "Another content type", 421: "Another host", 422: "Cannot be used",
+        429: "Too many requests", 431: "Too many headers", 502: "The store cannot be read", 503: "Too busy, or stopping",
     }.items()
 }  # fmt: skip
 

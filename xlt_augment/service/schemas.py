@@ -293,7 +293,7 @@ class DatasetDetail(DatasetEntry):
 
 
 class DatasetSample(BaseModel):
-    """A source row and its variants, at most the first 20: texts by column."""
+    """A source row and its variants, at most the first 20, and fewer of very long texts: texts by column."""
 
     source_id: int
     label: str | int | float | None
