@@ -4,6 +4,7 @@ import json
 import os
 import random
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.command import SCRIPTS
+from tests.store.made import made_store
 from xlt_augment import Substitute, Swap, SynonymSet, augment
 from xlt_augment.materialize.dataset import AugmentedDataset
 from xlt_augment.resources import resource
@@ -26,6 +28,8 @@ from xlt_augment.service.state import Service
 from xlt_augment.service.variants import Operators
 from xlt_augment.service.vetoes import VetoLists
 from xlt_augment.service.workers import Workers
+from xlt_augment.store.names import parse_name
+from xlt_augment.store.publish import publish
 
 WORDS = {
     "movie": ["film", "motion picture"],
@@ -42,13 +46,18 @@ NASTY = [
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
-    """The embedded set, and one from a file."""
-    file = tmp_path_factory.mktemp("sets") / "our words.arrow"
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The embedded set, one from a file, and the same from a store."""
+    folder = tmp_path_factory.mktemp("sets")
+    file, url = folder / "our words.arrow", str(folder / "store")
     SynonymSet.from_mapping(WORDS).save(file)
-    limits = Limits()
-    settings = Settings(sets=("default", f"ours={file}"), limits=limits)
-    return Service(settings=settings, shelf=Shelf(settings.sets), workers=Workers(limits.heavy, limits.waiting))
+    publish(made_store(url), file, parse_name("nli-team/words"))
+    limits, sets = Limits(), ("default", f"ours={file}", "stored=nli-team/words")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XLT_CACHE", str(folder / "cache"))
+        patch.setenv("XLT_STORE", url)
+        shelf = Shelf(sets, url)
+        yield Service(Settings(sets=sets), shelf, Workers(limits.heavy, limits.waiting))
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +161,7 @@ def test_every_setting_means_what_it_means_in_augment(client: TestClient, settin
         {"p": "uniform", "seed": 2**64 - 1, "words": "space", "case": "exact", "column": "-it's 열\tx", "m": 2},
         {"p": 1, "set": "ours", "case": "any", "protect": ["movie", "Ärger", "-x", "\u200bz", "a'b\\"], "first_id": 3, "m": 2},
         {"p": 0.7, "method": "swap", "protect": ["movie"], "m": 2},
+        {"p": 1, "set": "stored", "m": 1},
     ],
     ids=str,
 )
@@ -161,7 +171,7 @@ def test_the_command_gives_the_same_in_bash(
     request = {"texts": [*NASTY, "good movie 'tis Ärger GOOD a'b\\ \u200bz"], **settings}
     answer = ask(client, **request)
     assert "\n" not in answer.command
-    if settings.get("set"):
+    if settings.get("set") == "ours":
         assert "is the file that the service was given" in answer.command
         service.shelf.get("ours").synonyms.save(service.shelf.get("ours").source)
     found = read_back(answer.command, settings.get("column", "text"), settings.get("first_id", 0))

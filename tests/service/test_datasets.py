@@ -321,7 +321,11 @@ def test_what_is_too_large_is_refused_before_it_is_read(
     assert [len(head_rows.read_head(s.pieces, s.file, wanted).samples) for s in [Stream(dataset)]] == [3]
     monkeypatch.setattr(head_rows, "_SHOWN", 100)
     again = Stream(dataset)
-    with pytest.raises(Refused, match="longer texts"):
+    (only,) = head_rows.read_head(again.pieces, again.file, wanted).samples
+    assert (only["texts"]["sentence1"], len(only["variants"])) == ("The movie 0 was good .", 1)
+    monkeypatch.setattr(head_rows, "_SHOWN", 10)
+    again = Stream(dataset)
+    with pytest.raises(Refused, match="a longer text"):
         head_rows.read_head(again.pieces, again.file, wanted)
 
 

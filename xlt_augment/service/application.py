@@ -31,7 +31,7 @@ def create_app(service: Service) -> ASGIApp:
 
 def routed(service: Service) -> FastAPI:
     """The routes without the guard."""
-    app = FastAPI(
+    app = _Application(
         title="XLT synonym service", version=version("xlt"), description=_ABOUT, docs_url=None, redoc_url=None,
         responses=_FAILURES, redirect_slashes=False,
     )  # fmt: skip
@@ -39,3 +39,20 @@ def routed(service: Service) -> FastAPI:
     for module in (augment, datasets, facts, health, pages, sets, vetoes):
         app.include_router(module.router(service))
     return app
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The description, made when it is first asked for."""
+        if self.openapi_schema is None:
+            _describe_failures(super().openapi())
+        return super().openapi()
+
+
+def _describe_failures(description: dict[str, Any]) -> None:
+    """Failures are JSON, whatever the type of the answer that they take the place of. Changes what is given."""
+    answers = (operation["responses"] for methods in description["paths"].values() for operation in methods.values())
+    for responses in answers:
+        for status in {*responses} & {str(status) for status in _FAILURES}:
+            kinds = responses[status]["content"]
+            responses[status]["content"] = {"application/json": next(iter(kinds.values()))}
