@@ -21,11 +21,25 @@ from xlt_augment.synonyms.table import SCHEMA
 
 READ, WRITE = "read-" + "r" * 16, "write-" + "w" * 16
 HOSTILE = "<img src=x onerror=alert(1)>"
-STRANGE = ['"><script>alert(2)</script>', "javascript:alert(3)", "a/b?c#d", "..", "{{7*7}}", "x" * 64, "שלום", "don't & <b>do</b>"]
+STRANGE = [
+    '"><script>alert(2)</script>',
+    "javascript:alert(3)",
+    "a/b?c#d",
+    "..",
+    "{{7*7}}",
+    "x" * 64,
+    "שלום",
+    "don't & <b>do</b>",
+]
 # word -> (neighbor, distance, origin)
 _MOVED = Origin("constraint", ("ppdb", "wordnet"), 0.31)
 _ROWS: dict[str, list[tuple[str, float, Origin | None]]] = {
-    "film": [("movie", 0.12, _MOVED), ("picture", 0.2, Origin("vectors", (), None)), (HOSTILE, 0.3, None), ("flick", 0.45, None)],
+    "film": [
+        ("movie", 0.12, _MOVED),
+        ("picture", 0.2, Origin("vectors", (), None)),
+        (HOSTILE, 0.3, None),
+        ("flick", 0.45, None),
+    ],
     "movie": [("film", 0.12, _MOVED), ("picture", 0.25, None), ("show", 0.4, None)],
     "picture": [("image", 0.1, None), ("photo", 0.15, None)],
     "sad": [("unhappy", 0.1, None), ("gloomy", 0.3, None)],
@@ -43,7 +57,12 @@ def first_set() -> SynonymSet:
     rows = sorted(_ROWS.items())
     columns = [[word for word, _ in rows], [[n[0] for n in row] for _, row in rows], [[n[1] for n in row] for _, row in rows]]
     table = pa.Table.from_pydict(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)
-    made = {"command": "build", "vectors": {"file": HOSTILE, "limit": 10}, "filters": {"counts": {"numbers": 3}}, "pairs": [["a", "b"]] * 9}
+    made = {
+        "command": "build",
+        "vectors": {"file": HOSTILE, "limit": 10},
+        "filters": {"counts": {"numbers": 3}},
+        "pairs": [["a", "b"]] * 9,
+    }
     return SynonymSet(table, "first", made, origins=Origins.of(n[2] for _, row in rows for n in row))
 
 
@@ -77,7 +96,9 @@ def serving(folder: Path) -> Iterator[Live]:
     with socket.create_server(("127.0.0.1", 0)) as listener:  # connections wait in it until the server takes them
         port = listener.getsockname()[1]
         service = open_service(Settings(sets=sets, port=port, vetoes=folder / "vetoes.sqlite", tokens=tokens))
-        server = uvicorn.Server(uvicorn.Config(create_app(service), lifespan="off", log_config=None, access_log=False, ws="none"))
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(service), lifespan="off", log_config=None, access_log=False, ws="none")
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -8,6 +8,7 @@ from xlt_augment.service.settings import Limits
 
 LIMITS = Limits()
 Word = Annotated[str, StringConstraints(min_length=1, max_length=LIMITS.word)]
+_TWO = Field(min_length=2, max_length=2)  # lists, as not all programs read the schemas of tuples
 T = TypeVar("T")
 
 
@@ -91,7 +92,7 @@ class SetDetail(SetSummary):
     """A set with its provenance and its own vetoes."""
 
     made: dict[str, Any] = Field(description="How it came to be.")
-    veto_pairs: list[tuple[str, str]] = Field(description="Its own vetoes, at most the first 1,000.")
+    veto_pairs: list[Annotated[list[str], _TWO]] = Field(description="Its own vetoes, at most the first 1,000.")
 
 
 class Origin(BaseModel):
@@ -181,7 +182,7 @@ class WordChange(BaseModel):
     added: list[str]
     removed: list[str]
     reordered: bool
-    distances: dict[str, tuple[float | None, float | None]]
+    distances: dict[str, Annotated[list[float | None], _TWO]]
 
 
 class Comparison(Page[WordChange]):

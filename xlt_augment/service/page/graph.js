@@ -7,14 +7,12 @@ import { wordAddress } from "./state.js";
 const LONGEST = 18; // characters of a word in the drawing; its title has them all
 const canvas = document.createElement("canvas").getContext("2d");
 
-const short = (word) => {
-  const letters = Array.from(word);
-  return letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : word;
-};
+const isLong = (word) => Array.from(word).length > LONGEST;
 
 function measure(word) {
   canvas.font = `500 14px ${getComputedStyle(document.body).fontFamily}`;
-  return Math.ceil(canvas.measureText(short(word)).width);
+  const shown = isLong(word) ? `${Array.from(word).slice(0, LONGEST - 1).join("")}…` : word;
+  return Math.ceil(canvas.measureText(shown).width);
 }
 
 function label(node, struck) {
@@ -26,7 +24,15 @@ function label(node, struck) {
 const pill = (node) => svg("rect", {
   class: "pill", x: node.x - node.w / 2, y: node.y - node.h / 2, width: node.w, height: node.h, rx: node.h / 2,
 });
-const text = (node) => svg("text", { x: node.x, y: node.y, dy: "0.35em", "text-anchor": "middle" }, short(node.word));
+/** The word; a long one is there as a whole, and cut by the box around it. */
+function text(node) {
+  if (!isLong(node.word)) return [svg("text", { x: node.x, y: node.y, dy: "0.35em", "text-anchor": "middle" }, node.word)];
+  const [left, width] = [node.x - node.w / 2 + 11, node.w - 36];
+  return [
+    svg("svg", { x: left, y: node.y - node.h / 2, width, height: node.h }, svg("text", { x: 0, y: node.h / 2, dy: "0.35em" }, node.word)),
+    svg("text", { x: left + width, y: node.y, dy: "0.35em", "aria-hidden": "true" }, "…"),
+  ];
+}
 
 function drawn(node, struck) {
   if (node.ring === 0) return svg("g", { class: "node middle" }, svg("title", {}, node.word), pill(node), text(node));

@@ -1,0 +1,100 @@
+"""The page in a real browser on any screen: phone and desk, light and dark; judged by axe-core."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browsers import BEYOND, COLOURS, CONTRASTS, WIDTHS
+from tests.service.page_cases import Live, noted
+
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+
+VIEWS = {
+    "word": {"word": "film"}, "sentence": {}, "compare": {"word": "film", "with": "second"}, "vetoes": {}, "set": {},
+}  # fmt: skip
+# Contrast of the words of the drawing to the boxes that they stand in, or to the ground.
+DRAWN = (
+    "() => {"
+    + COLOURS
+    + """
+  return [...document.querySelectorAll(".graph text")].map(t => {
+    const pill = t.closest(".node")?.querySelector(".pill"), own = parse(getComputedStyle(t).fill);
+    return [t.textContent, ratio(own, pill ? parse(getComputedStyle(pill).fill) : ground(t.closest("figure")))]; });
+}"""
+)
+# What a finger must hit: buttons, links that are no part of a sentence, fields. A slider and a tick have their label too.
+SMALL = """() => [...document.querySelectorAll("button, input, select, textarea, nav a, tbody th a, .graph a .touch, .words a")]
+  .filter(e => e.checkVisibility() && e.type !== "checkbox")
+  .map(e => [e.outerHTML.slice(0, 90), e.getBoundingClientRect().height])
+  .filter(([, height]) => height > 0 && height < 40)"""
+
+
+@pytest.fixture(scope="module")
+def struck(live: Live) -> Live:
+    """The service with one pair struck, so that there is something to see."""
+    assert live.service.vetoes is not None
+    live.service.vetoes.propose("second", "0" * 64, "film", "movie", "Ada", "x" * 300)
+    return live
+
+
+def visit(view: Any, live: Live, name: str) -> None:
+    """Shows a view, whole: what is folded is opened."""
+    view.goto(live.at(view=name, set="second" if name == "vetoes" else "first", **VIEWS[name]))
+    expect(view.locator(f"#view-{name}")).to_be_visible()
+    expect(view.locator("[aria-busy]")).to_have_count(0)
+    for summary in view.locator(f"#view-{name} summary").all():
+        summary.evaluate("e => { e.parentElement.open = true; }")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (390, "dark"), (1280, "dark"), (1280, "light")])
+def test_on_any_screen_nothing_is_cut_and_all_can_be_read(browser: Any, struck: Live, width: int, scheme: str) -> None:
+    with noted(browser, struck, viewport={"width": width, "height": 700}, color_scheme=scheme) as view:
+        contrasts = []
+        for name in VIEWS:
+            visit(view, struck, name)
+            scroll, client = view.evaluate(WIDTHS)
+            assert (name, scroll) == (name, width)
+            assert view.evaluate(BEYOND) == []
+            contrasts += view.evaluate(CONTRASTS)
+            if name == "word":
+                contrasts += view.evaluate(DRAWN)
+            if width < 640:
+                assert view.evaluate(SMALL) == []
+        assert len(contrasts) > 300
+        assert [(what, ratio) for what, ratio in contrasts if ratio < 4.5] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_fault_by_axe(browser: Any, struck: Live, axe: str, scheme: str) -> None:
+    with noted(browser, struck, color_scheme=scheme) as view:
+        for name in VIEWS:
+            visit(view, struck, name)
+            if name == "word":
+                view.get_by_role("button", name="Strike film and flick").click()
+                assert faults(view, axe) == []
+                view.get_by_role("button", name="Cancel").click()
+                view.get_by_role("combobox", name="Search a word").fill("f")
+                expect(view.locator("#found")).to_be_visible()
+            assert faults(view, axe) == []
+
+
+def faults(view: Any, axe: str) -> list[str]:
+    """What axe-core calls serious or critical."""
+    view.evaluate(axe)
+    found = view.evaluate("async () => (await axe.run({ resultTypes: ['violations'] })).violations")
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in ("serious", "critical")]
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The program of axe-core, in the folder XLT_AXE (`npm install --prefix FOLDER axe-core@4`)."""
+    file = Path(os.environ.get("XLT_AXE", "build/axe")) / "node_modules" / "axe-core" / "axe.min.js"
+    if not file.is_file():
+        reason = f"axe-core is not at {file}; install it with: npm install --prefix build/axe axe-core@4"
+        if os.environ.get("XLT_REQUIRE_AXE"):
+            pytest.fail(f"{reason}: this run may not skip it")
+        pytest.skip(reason)
+    return file.read_text()
