@@ -11,11 +11,14 @@ from urllib.parse import urlencode
 import pyarrow as pa
 import uvicorn
 
+from tests.store.made import made_dataset, made_store
 from xlt_augment import SynonymSet
 from xlt_augment.service.application import create_app
 from xlt_augment.service.server import open_service
 from xlt_augment.service.settings import Settings, Tokens
 from xlt_augment.service.state import Service
+from xlt_augment.store.names import parse_name
+from xlt_augment.store.publish import publish
 from xlt_augment.synonyms.origins import Origin, Origins
 from xlt_augment.synonyms.table import SCHEMA
 
@@ -92,10 +95,15 @@ def serving(folder: Path) -> Iterator[Live]:
     for name, synonyms in (("first", first_set()), ("second", second_set())):
         synonyms.save(folder / f"{name}.arrow")
     sets = (f"first={folder / 'first.arrow'}", f"second={folder / 'second.arrow'}")
+    store = made_store(folder / "store")
+    for m, name in ((2, "one"), (3, "two")):
+        publish(store, made_dataset(folder / name, m=m, rows=f"A good film {HOSTILE}\tyes\n"), parse_name("nli-team/rows"))
     tokens = Tokens(read=(READ,), write=(WRITE,))
     with socket.create_server(("127.0.0.1", 0)) as listener:  # connections wait in it until the server takes them
         port = listener.getsockname()[1]
-        service = open_service(Settings(sets=sets, port=port, vetoes=folder / "vetoes.sqlite", tokens=tokens))
+        service = open_service(
+            Settings(sets=sets, port=port, vetoes=folder / "vetoes.sqlite", tokens=tokens, store=str(folder / "store"))
+        )
         server = uvicorn.Server(
             uvicorn.Config(create_app(service), lifespan="off", log_config=None, access_log=False, ws="none")
         )

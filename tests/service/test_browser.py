@@ -313,3 +313,22 @@ def test_hostile_words_stay_text(browser: Any, live: Live) -> None:
         view.get_by_role("link", name="Provenance").click()
         expect(view.locator("#set-body")).to_contain_text(HOSTILE)
         assert view.locator("img:not([src='page/icon.svg']), main script, iframe").count() == 0
+
+
+def test_datasets_of_the_store(browser: Any, live: Live) -> None:
+    with noted(browser, live) as view:
+        view.goto(live.at())
+        view.get_by_role("link", name="Datasets").click()
+        [row] = rows(view, "Datasets")
+        assert row[:2] == ["nli-team/rows", "v2"]
+        view.get_by_role("link", name="nli-team/rows").click()
+        body = view.locator("#datasets-body")
+        expect(body.get_by_role("heading")).to_have_text(["nli-team/rows", "Card", "Samples"])
+        expect(body.locator("pre.card")).to_contain_text("# ")  # Markdown as it is
+        expect(body.locator(".samples")).to_contain_text(f"A good film {HOSTILE}")
+        expect(body.get_by_text("3 variants")).to_be_visible()
+        view.get_by_label("Version").select_option("v1")
+        expect(body.get_by_text("2 variants")).to_be_visible()
+        assert "version=1" in view.url
+        view.get_by_role("link", name="← All datasets").click()
+        rows(view, "Datasets")

@@ -14,6 +14,7 @@ expect = playwright.expect
 
 VIEWS = {
     "word": {"word": "film"}, "sentence": {}, "compare": {"word": "film", "with": "second"}, "vetoes": {}, "set": {},
+    "datasets": {"dataset": "nli-team/rows"},
 }  # fmt: skip
 # Contrast of the words of the drawing to the boxes that they stand in, or to the ground.
 DRAWN = (

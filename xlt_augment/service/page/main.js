@@ -53,8 +53,8 @@ function told() {
 /** Asks what the service is, then shows. */
 async function begin() {
   try {
-    service.facts = await get(route("service"));
-    service.sets = (await get(route("sets"))).sets;
+    const [facts, { sets }] = await Promise.all([get(route("service")), get(route("sets"))]);
+    Object.assign(service, { facts, sets });
     byId("trouble").replaceChildren();
   } catch (error) {
     byId("trouble").replaceChildren(trouble(error), el("button", { type: "button", onclick: begin }, "Try again"));

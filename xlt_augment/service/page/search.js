@@ -9,11 +9,13 @@ const field = byId("search");
 const list = byId("found");
 const next = latest();
 let active = -1;
+let asked = null; // what the list shows, or will: asking again would lose the place in it
 let typing = false; // what stands in the field is not what the page shows, yet
 
 function close() {
   list.hidden = true;
   active = -1;
+  asked = null;
   field.setAttribute("aria-expanded", "false");
   field.removeAttribute("aria-activedescendant");
 }
@@ -43,11 +45,13 @@ function open(entries, said) {
 
 async function look() {
   const typed = field.value.trim();
+  if (typed === asked) return;
   const signal = next();
   if (!typed || !service.facts) { // `ready` comes back to it
     close();
     return;
   }
+  asked = typed;
   const words = (how) => get(route("sets", read().set, "words") + query({ ...how, limit: SHOWN }), signal);
   try {
     let { items } = await words({ prefix: typed });
