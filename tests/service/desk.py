@@ -60,6 +60,7 @@ class Desk(NamedTuple):
         more: dict[str, object] = {}
         while True:
             page = self.get(path, **query, **more)
+            assert page["items"] or not more  # a cursor leads to something
             yield from page["items"]
             if page["next"] is None:
                 return

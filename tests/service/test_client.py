@@ -192,6 +192,22 @@ def test_an_answer_is_sent_once_for_each_etag(served: Served, monkeypatch: pytes
     assert [(answer.status, bool(answer.body)) for answer in seen] == [(200, True), (200, True), (304, False)]
 
 
+@pytest.mark.parametrize("word", ["a/b", "..", "."])
+def test_what_a_proxy_would_change_in_an_address_is_sent_in_a_body(
+    remote: RemoteSynonymSet, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    seen = []
+    inner = remote._connection._exchange
+
+    def spying(method: str, target: str, *rest: object) -> object:
+        seen.append((method, target))
+        return inner(method, target, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(remote._connection, "_exchange", spying)
+    assert remote.neighbors(word)
+    assert seen == [("POST", "/v1/sets/hard/neighbors")]
+
+
 def test_it_follows_when_the_service_opens_another_set(folder: Path, client: Client) -> None:
     synonyms, path = client.set("other"), folder / "other.arrow"
     before = synonyms.download()
