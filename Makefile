@@ -40,7 +40,7 @@ tests: .venv/dev
 	$(BIN)/python -m pytest -n 2
 
 bench: .venv/dev
-	for script in build scale store tokens memory startup train train_tokens train_step evaluate calibration synonyms; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	for script in build scale store tokens memory startup train train_tokens train_step evaluate calibration synonyms service; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 # The long forms: every hypothesis property on many more examples.
 soak: .venv/dev

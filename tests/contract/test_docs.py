@@ -9,6 +9,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ import pytest
 from tests.command import forked_python, run_here
 from tests.conftest import PROJECT
 from tests.contract.command_docs import all_commands, render
+from tests.contract.served import SHOWN, example_service, on_any_port, run_curl, serving_once
 from tests.counterfit.toy import GROUPS, RUSSIAN, RUSSIAN_ANTONYMS, write_toy
 from tests.results.made import judged, made_run
 from tests.small_models import save_small_bert
@@ -38,9 +40,13 @@ def blocks(page: Path, kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
 
 
-def shown_commands(page: Path) -> list[list[str]]:
+def shown_lines(page: Path) -> list[str]:
     lines = [line for block in blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines()]
-    return [shlex.split(line, comments=True) for line in lines if line.startswith("xlt-")]
+    return [line for line in lines if line.startswith(("xlt-", "curl "))]
+
+
+def shown_commands(page: Path) -> list[list[str]]:
+    return [shlex.split(line, comments=True) for line in shown_lines(page) if line.startswith("xlt-")]
 
 
 def with_small_digest(command: list[str]) -> list[str]:
@@ -58,7 +64,7 @@ def without_cluster(command: list[str]) -> list[str]:
 
 def brief(command: list[str]) -> list[str]:
     """Fewer steps of nano and fewer rows of PAWS-X than the page shows, which takes minutes."""
-    command = without_cluster(command)
+    command = on_any_port(without_cluster(command))
     command = ["1500:1540" if word == "1500:2000" else word for word in command]
     if "all" in command and "--rows" not in command:  # of pairs of languages
         command = [*command, "--rows", "0:12"]
@@ -87,6 +93,9 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(nltk.data, "path", [str(clean_folder / "nltk_data")])
     monkeypatch.setenv("XLT_STORE", str(clean_folder / "store"))
     monkeypatch.setenv("XLT_CACHE", str(clean_folder / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(clean_folder / "data"))
+    Path("tokens.txt").write_text("write abcdefghijklmnop\n")
+    Path("tokens.txt").chmod(0o600)
     monkeypatch.setattr(sys, "executable", forked_python())  # in which sweeps run their commands
     Path("polarity.tsv").write_text("".join(f"{a}\t{label}\n" for a, _, label in pairs))
     Path("named.tsv").write_text("id\tquestion\tkind\n" + "".join(f"{k}\t{p[0]}\t{p[2]}\n" for k, p in enumerate(pairs)))
@@ -104,18 +113,29 @@ def desk(clean_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     table = datasets.Dataset.from_dict(rows | {"label": [int(p[2]) for p in pairs]})
     table.cast_column("label", features["label"]).to_parquet(hub / "train.parquet")
     (hub / "README.md").write_text("---\nconfigs:\n- config_name: mrpc\n  data_files: train.parquet\n---\n")
-    with standing_in(monkeypatch):
+    with standing_in(monkeypatch), serving_once():
         yield clean_folder
 
 
 def lay_out_store(capsys: pytest.CaptureFixture[str]) -> None:
     """A store with three versions of a dataset and a synonym set; of both, what was published lies here too."""
-    done = [run_here(capsys, "store", "init"), run_here(capsys, "synonyms", "import", "published.json", "share.arrow")]
+    lay_out_words(capsys)
+    done = []
     for m in (1, 2, 3):
         done.append(run_here(capsys, "build", "train.tsv", "--m", m, "--out", f"share-{m}"))
         done.append(run_here(capsys, "store", "publish", f"share-{m}", "nli-team/pawsx"))
-    done.append(run_here(capsys, "store", "publish", "share.arrow", "nli-team/words"))
     assert {outcome.code for outcome in done} == {0}
+
+
+def lay_out_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """A store with a synonym set, which lies here too."""
+    steps = (
+        ("store", "init"),
+        ("synonyms", "import", "published.json", "share.arrow"),
+        ("store", "publish", "share.arrow", "nli-team/words"),
+    )
+    for step in steps:
+        assert run_here(capsys, *step).code == 0
 
 
 def lay_out_seeds() -> None:
@@ -184,17 +204,23 @@ def lay_out_training(pairs: list[list[str]]) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_the_pages_show_runs(page: Path, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    commands = shown_commands(page)
+    if page.name == "service.md":
+        lay_out_words(capsys)
     if page.name == "store.md":
         lay_out_store(capsys)
         for made, name in (("share-3", "train-10"), ("share.arrow", "published.arrow")):
             Path(made).rename(name)
         finished_run(Path("rs-da"), "d" * 64)
-    for command in commands:
-        done = run_here(capsys, *at_hand(brief(with_small_digest(command)), capsys)[1:], program=command[0])
-        assert done.code == 0, f"{' '.join(command)}: {done.err}"
-    for code in blocks(page, "python"):
-        exec(compile(code, page.name, "exec"), {"__name__": "__main__"})
+    with example_service(desk) if page.name == "service.md" else nullcontext(SHOWN) as address:
+        for line in shown_lines(page):
+            if line.startswith("curl "):
+                run_curl(line, address)
+                continue
+            command = shlex.split(line, comments=True)
+            done = run_here(capsys, *at_hand(brief(with_small_digest(command)), capsys)[1:], program=command[0])
+            assert done.code == 0, f"{' '.join(command)}: {done.err}"
+        for code in blocks(page, "python"):
+            exec(compile(code.replace(SHOWN, address), page.name, "exec"), {"__name__": "__main__"})
 
 
 def test_the_examples_of_the_help_texts_run(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,6 +138,14 @@ def test_other_columns_are_carried_untouched(clean_folder: Path) -> None:
     assert report.manifest.source["rows"] == 4
 
 
+@pytest.mark.parametrize("name", ["source_id", "variant", "changed"])
+@pytest.mark.parametrize("text", [True, False], ids=["text", "carried"])
+def test_a_column_named_like_one_of_ours_is_refused(clean_folder: Path, name: str, text: bool) -> None:
+    (clean_folder / "rows.jsonl").write_text(json.dumps({name: "a film", "text": "a movie"}) + "\n")
+    with pytest.raises(SourceError, match=f"'{name}'.*named like one of ours"):
+        build("rows.jsonl", Swap(), m=1, text_columns=[name] if text else ["text"])
+
+
 def test_a_label_column_can_be_carried_as_it_is(clean_folder: Path) -> None:
     Path("a.jsonl").write_text('{"text": "a b", "label": 0.5}\n{"text": "c", "label": 1.5}\n')
     build("a.jsonl", Swap(), m=1, out="out", label_column="")

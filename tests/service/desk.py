@@ -72,8 +72,8 @@ def rows_of(names: str) -> list[tuple[str, list[str], list[float]]]:
     return [(word, words[k % 7 : k % 7 + 3], [0.25, 0.5, 0.75] if k % 2 else []) for k, word in enumerate(words)]
 
 
-def desk_in(folder: Path) -> Desk:
-    """Sets of made words, two that differ, one with origins and its own vetoes, and hostile words."""
+def make_sets(folder: Path) -> tuple[str, ...]:
+    """Sets of made words, two that differ, one with origins and its own vetoes, and hostile words: NAME=FILE of each."""
     sets = {
         "one": SynonymSet(table_from_rows(rows_of("abcd")), "one"),
         "two": SynonymSet(table_from_rows(rows_of("bcdé")), "two"),
@@ -84,8 +84,12 @@ def desk_in(folder: Path) -> Desk:
     sets["told"] = SynonymSet(table, "told", {"by": "hand"}, [("x", "y")], Origins.of(kinds[k % 3] for k in range(41)))
     for name, synonyms in sets.items():
         synonyms.save(folder / f"{name}.arrow")
-    settings = Settings(sets=tuple(f"{name}={folder / name}.arrow" for name in sets))
-    limits = Limits()
+    return tuple(f"{name}={folder / name}.arrow" for name in sets)
+
+
+def desk_in(folder: Path) -> Desk:
+    """A service of these sets."""
+    settings, limits = Settings(sets=make_sets(folder)), Limits()
     service = Service(settings=settings, shelf=Shelf(settings.sets), workers=Workers(limits.heavy, limits.waiting))
     return Desk(TestClient(routed(service), raise_server_exceptions=False), service, folder)
 

@@ -161,6 +161,7 @@ def test_a_request_without_a_host_is_turned_away() -> None:
         ("GET", {"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"}, "Sec-Fetch-Site"),
         ("POST", {"origin": "http://127.0.0.1:8765"}, None), ("POST", {"origin": "http://127.0.0.1:8766"}, "Origin"),
         ("POST", {"origin": "http://127.0.0.1"}, "Origin"), ("POST", {"origin": "null"}, "Origin"), ("POST",
+        {"origin": "http://evil:8765"}, "Origin"), ("POST",
         {"origin": ""}, "Origin"),
         ("POST", {"origin": "https://evil.example"}, "Origin"), ("POST",
         {"origin": "http://127.0.0.1:8765.evil.example"}, "Origin"),

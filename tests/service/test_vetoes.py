@@ -106,7 +106,7 @@ class Lists(RuleBasedStateMachine):
 
 
 def test_lists_are_what_a_plain_model_says() -> None:
-    run_state_machine_as_test(Lists, settings=settings(max_examples=10, stateful_step_count=16))
+    run_state_machine_as_test(Lists, settings=settings(max_examples=8, stateful_step_count=14))
 
 
 def test_times_are_utc_from_the_clock_and_the_bound_is_that_of_the_schema(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ from xlt_augment.service.vetoes import VetoLists
 print("ready", flush=True)
 sys.stdin.readline()
 lists, won, lost = VetoLists(sys.argv[1], busy=20), [], []
-for number in range(40):
+for number in range(20):
     try:
         won.append(lists.propose("s", "ab", "w", f"x{number}", sys.argv[2], "why").second)
     except Refused as error:
@@ -145,11 +145,11 @@ def test_two_processes_at_once_strike_each_pair_once_and_the_loser_is_told_who(t
         process.stdin.write("go\n")
         process.stdin.flush()
     (ann, ann_lost), (bo, bo_lost) = (json.loads(process.communicate(timeout=60)[0]) for process in running)
-    assert sorted(ann + bo) == sorted(f"x{number}" for number in range(40))
+    assert sorted(ann + bo) == sorted(f"x{number}" for number in range(20))
     assert ann_lost == ["Bo"] * len(bo)
     assert bo_lost == ["Ann"] * len(ann)
     found = VetoLists(path).snapshot("s")
-    assert (found.revision, len(found.records)) == (40, 40)
+    assert (found.revision, len(found.records)) == (20, 20)
     assert {r.second for r in found.records if r.author == "Ann"} == {*ann}
 
 

@@ -108,6 +108,7 @@ _AGAIN = "INSERT INTO vetoes SELECT 9, set_name, set_sha256, first, second, auth
     [
         f"{_AGAIN}, NULL, NULL, NULL FROM vetoes",  # it stands
         f"{_AGAIN}, '', '', NULL FROM vetoes",
+        f"{_AGAIN}, NULL, NULL, NULL FROM vetoes".replace(" second,", " CAST(second AS BLOB),"),
         "DELETE FROM vetoes",
         "UPDATE vetoes SET author = 'Bo'",
         f"UPDATE vetoes SET first = 'aa', {WITHDRAWN}",

@@ -40,6 +40,10 @@ def test_every_pair_that_is_accepted_comes_back_from_the_file(pairs: list[Pair],
 
 @given(first=WORDS, second=WORDS)
 @example(first="#a", second="#b")
+@example(first="a", second="b\0")
+@example(first="a", second="b\r")
+@example(first="a", second="b ")
+@example(first="a", second="")
 def test_what_is_refused_could_not_come_back_and_the_file_refuses_it_too(first: str, second: str, tmp_path: Path) -> None:
     try:
         pair = checked_pair((first, second), "here")
@@ -91,7 +95,7 @@ def test_a_remark_is_trimmed_and_otherwise_kept(text: str) -> None:
     ("text", "says"),
     [("", "0 characters"), (" \n ", "0 characters"), ("a" * 65, "65 characters"), ("a\nb", "000A"), ("a\x1b[0m", "001B"),
      ("a\0", "0000"), ("\u202eabc", "202E"), ("a\u2066b", "2066"), ("a\u200fb", "200F"), ("a\ud800", "D800"),
-     ("a\u2028b", "2028"), ("a\x85b", "0085"), ("a\ue000", "E000")],
+     ("a\u2028b", "2028"), ("a\u2029b", "2029"), ("a\x85b", "0085"), ("a\ue000", "E000")],
 )  # fmt: skip
 def test_a_remark_that_is_empty_long_or_hides_something_is_refused(text: str, says: str) -> None:
     with pytest.raises(Refused, match=says) as refused:

@@ -139,15 +139,16 @@ def test_a_neighbor_that_stays_keeps_its_origin(synonyms: SynonymSet, pairs: lis
         assert origins_of(part) == {word: before[word] for word in to_rows(part)}
 
 
-def expected_merge(many: list[SynonymSet]) -> dict[str, dict[str, Origin | None]]:
-    """By the words of docs/format.md, neighbor by neighbor; sets without vetoes."""
+def expected_merge(many: list[SynonymSet], struck: set[frozenset[str]]) -> dict[str, dict[str, Origin | None]]:
+    """By the words of docs/format.md, neighbor by neighbor."""
     found: dict[str, dict[str, Origin | None]] = {word: {} for synonyms in many for word in to_rows(synonyms)}
     for word, row in found.items():
-        holders = [synonyms for synonyms in many if word in synonyms and synonyms.neighbors(word)]
         entries = [
             (n.word, n.distance, o)
-            for s in holders
+            for s in many
+            if word in s
             for n, o in zip(s.neighbors(word), s.origins(word) or [None] * len(s.neighbors(word)), strict=True)
+            if frozenset((word, n.word)) not in struck
         ]
         for name in {entry[0] for entry in entries}:
             own = [(d, o) for n, d, o in entries if n == name]
@@ -160,12 +161,28 @@ def expected_merge(many: list[SynonymSet]) -> dict[str, dict[str, Origin | None]
     return found
 
 
-@given(many=st.lists(traced() | traced(known=True), min_size=1, max_size=3), plain=st.booleans())
-def test_a_merge_takes_the_origin_with_the_distance(many: list[SynonymSet], plain: bool) -> None:
-    sets = [*many, SynonymSet(many[0].table, "plain")] if plain else many
-    merged = merge(sets)
-    assert origins_of(merged) == expected_merge(sets)
-    assert merged.sha256 == merge([SynonymSet(s.table, s.name) for s in sets]).sha256
+@given(
+    many=st.lists(traced(), min_size=1, max_size=3) | st.lists(traced(known=True), min_size=1, max_size=3),
+    plain=st.booleans(), pairs=PAIRS, k=st.none() | st.integers(1, 3),
+)  # fmt: skip
+def test_a_merge_takes_the_origin_with_the_distance(
+    many: list[SynonymSet], plain: bool, pairs: list[tuple[str, str]], k: int | None
+) -> None:
+    vetoes = from_rows({"a": ([], [])}).veto(pairs)
+    sets = [*many, vetoes, *([SynonymSet(many[0].table, "plain")] if plain else [])]
+    merged = merge(sets, k=k)
+    expected = expected_merge(sets, {frozenset(pair) for pair in pairs})
+    assert origins_of(merged) == {w: {n.word: expected[w][n.word] for n in merged.neighbors(w)} for w in expected}
+    assert merged.sha256 == merge([SynonymSet(s.table, s.name, {}, s.vetoes) for s in sets], k=k).sha256
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_equal_distances_the_best_known_origin_is_taken(turn: int) -> None:
+    ranked = [Origin("constraint", ("a",), 0.0), Origin("constraint", ("a",), None), Origin("vectors", (), 0.0), None]
+    table = from_rows({"a": (["b"], [0.5])}).table
+    for best in range(3):
+        sets = [SynonymSet(table, f"{k}", origins=Origins.of([ranked[k]])) for k in range(best, 4)]
+        assert merge(sets[::turn]).origins("a") == [ranked[best]]
 
 
 def test_sets_without_any_merge_to_one_without() -> None:

@@ -1,6 +1,7 @@
 """`xlt-augment serve`."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -77,7 +78,15 @@ def serve(
     )  # fmt: skip
     settings, made = with_write_token(settings)
     page = f"/#token={made}" if made else ""
-    run(settings, ready=lambda address: click.echo(f"serving {', '.join(settings.sets)} on {address}{page}"))
+    run(settings, ready=lambda address: _tell(f"serving {', '.join(settings.sets)} on {address}{page}"))
+
+
+def _tell(line: str) -> None:
+    """Print it; who closed what is printed to wants the service all the same."""
+    try:
+        click.echo(line)
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - to the end of the process
 
 
 def _vetoes_home() -> Path:

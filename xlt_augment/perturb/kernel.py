@@ -139,12 +139,6 @@ def substitutions(
     return count
 
 
-@inlined
-def _swaps(key: np.uint64, position: int, k: int, fixed: np.ndarray, threshold: np.uint64) -> bool:
-    """Whether word k, at this position of its text, changes places with the next one."""
-    return not (fixed[k] or fixed[k + 1] or draw(key, position) >> np.uint64(32) >= threshold)
-
-
 @compiled
 def swap(
     data: np.ndarray, offsets: np.ndarray, first: np.ndarray, starts: np.ndarray, stops: np.ndarray,
@@ -161,7 +155,7 @@ def swap(
             k = first[t]
             while v > 0 and k + 1 < first[t + 1]:
                 a, b = k, k + 1
-                if not _swaps(key, a - first[t], a, fixed, threshold):
+                if fixed[a] or fixed[b] or draw(key, a - first[t]) >> np.uint64(32) >= threshold:
                     k += 1
                     continue
                 o = copy_bytes(out, o, data, copied, starts[a])
@@ -192,7 +186,7 @@ def swaps(
             key = variant_key(seed, column, first_id + t, v)
             k = first[t]
             while k + 1 < first[t + 1]:
-                if not _swaps(key, k - first[t], k, fixed, threshold):
+                if fixed[k] or fixed[k + 1] or draw(key, k - first[t]) >> np.uint64(32) >= threshold:  # as in `swap`
                     k += 1
                     continue
                 if not same_bytes(data, starts[k], stops[k], data, starts[k + 1], stops[k + 1]):

@@ -20,6 +20,11 @@ _CACHED = "private, no-cache"  # kept by the client, asked for again each time
 def json_answer(payload: Any, tag: str | None = None, status: int = 200) -> Response:
     """`payload` as JSON; with the ETag `tag` where one is given."""
     body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return json_bytes(body, tag, status)
+
+
+def json_bytes(body: bytes, tag: str | None = None, status: int = 200) -> Response:
+    """JSON that is there."""
     return Response(body, status, _headers(tag), media_type="application/json")
 
 

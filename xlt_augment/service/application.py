@@ -17,9 +17,9 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": Failure, "description": what}
     for status, what in {
         400: "No request of HTTP", 401: "No token, or a wrong one", 403: "A token of another scope", 404: "Unknown",
-        408: "The body took too long", 409: "Not as things stand", 413: "Too large", 415: "Another content type",
-        421: "Another host", 422: "Cannot be used", 429: "Too many requests", 502: "The store cannot be read",
-        503: "Too busy, or stopping",
+        405: "Another method", 408: "The body took too long", 409: "Not as things stand", 413: "Too large",
+        414: "Too long an address", 415: "Another content type", 421: "Another host", 422: "Cannot be used",
+        429: "Too many requests", 431: "Too many headers", 502: "The store cannot be read", 503: "Too busy, or stopping",
     }.items()
 }  # fmt: skip
 
@@ -31,7 +31,7 @@ def create_app(service: Service) -> ASGIApp:
 
 def routed(service: Service) -> FastAPI:
     """The routes without the guard."""
-    app = FastAPI(
+    app = _Application(
         title="XLT synonym service", version=version("xlt"), description=_ABOUT, docs_url=None, redoc_url=None,
         responses=_FAILURES, redirect_slashes=False,
     )  # fmt: skip
@@ -39,3 +39,20 @@ def routed(service: Service) -> FastAPI:
     for module in (augment, datasets, facts, health, pages, sets, vetoes):
         app.include_router(module.router(service))
     return app
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The description, made when it is first asked for."""
+        if self.openapi_schema is None:
+            _describe_failures(super().openapi())
+        return super().openapi()
+
+
+def _describe_failures(description: dict[str, Any]) -> None:
+    """Failures are JSON, whatever the type of the answer that they take the place of. Changes what is given."""
+    answers = (operation["responses"] for methods in description["paths"].values() for operation in methods.values())
+    for responses in answers:
+        for status in {*responses} & {str(status) for status in _FAILURES}:
+            kinds = responses[status]["content"]
+            responses[status]["content"] = {"application/json": next(iter(kinds.values()))}

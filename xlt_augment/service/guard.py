@@ -98,7 +98,6 @@ class _Guard:
 
     async def _request(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         began = time.perf_counter()
-        # `HEAD` is `GET` to the application; the server leaves the body out
         inner = {**scope, "state": {**scope.get("state", {}), "request_id": exchange.id}}
         self._metrics.running.inc()
         deadline = self._deadlines.start()
@@ -124,7 +123,7 @@ class _Guard:
             if scope["method"] == "POST":
                 receive = await self._with_body(headers, receive, exchange)
             elif scope["method"] == "HEAD":
-                scope["method"] = "GET"
+                scope["method"] = "GET"  # to the application; the server leaves the body out
             if need.vital:
                 await self._app(scope, receive, exchange.send)
                 return
@@ -201,9 +200,10 @@ class _Guard:
     def _record(self, scope: Scope, inner: Scope, exchange: _Exchange, seconds: float) -> None:
         route = getattr(inner.get("route"), "path", ELSEWHERE)
         method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST") else "other"
-        self._metrics.answered(route, method, exchange.status, seconds, exchange.received, exchange.sent)
+        sent = 0 if method == "HEAD" else exchange.sent
+        self._metrics.answered(route, method, exchange.status, seconds, exchange.received, sent)
         path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
-        logs.write_access(exchange.client, scope["method"], path, exchange.status, exchange.sent, seconds, exchange.id)
+        logs.write_access(exchange.client, scope["method"], path, exchange.status, sent, seconds, exchange.id)
 
 
 def _busy(found: str) -> Denied:

@@ -56,44 +56,50 @@ def read_head(pieces: Iterator[bytes], file: StoredFile, wanted: Wanted) -> Head
     Raises DatasetError for a file that is none or has another sha256, Refused (422) for one with too much in a row or batch.
     """
     checked = file.bytes <= WHOLE
-    with closing(
-        _Beginning(hashed(pieces, file.sha256, file.bytes, _wrong) if checked else pieces, file, whole=checked)
-    ) as stream:
+    if checked:  # the sha256 shows behind the last piece, and nothing is made of a file that has another
+        source: Any = pa.BufferReader(b"".join(hashed(pieces, file.sha256, file.bytes, _wrong)))
+    else:
+        source = _Beginning(pieces, file.bytes)
+    with closing(source) as stream:
         try:
             rows = list(_rows(stream, wanted))
         except (pa.ArrowException, EOFError, UnicodeDecodeError) as error:
             raise _wrong("no Arrow stream, or half of one") from error
+    if not rows:
+        raise _too_much("a longer text in the first row", f"at most {_SHOWN:,} bytes")
     width = min(wanted.m, MOST_VARIANTS) + 1
-    samples = [rows[k : k + width] for k in range(0, len(rows), width) if len(rows) >= k + width]
-    if not samples:
-        raise _too_much("longer texts, or more of them, in the first row", f"at most {_SHOWN:,} bytes")
-    return Head([_sample(sample) for sample in samples], checked)
+    samples = [rows[k : k + width] for k in range(0, len(rows), width)]
+    whole = [sample for sample in samples if len(sample) == width]
+    return Head([_sample(sample) for sample in whole or samples], checked)
 
 
 class _Beginning(io.RawIOBase):
-    """The beginning of a file as a stream: at most WHOLE bytes, asked for when they are read."""
+    """The first WHOLE bytes of a file of `n_bytes` as a stream: its pieces are asked for when they are read."""
 
-    def __init__(self, pieces: Iterator[bytes], file: StoredFile, *, whole: bool) -> None:
-        self._pieces, self._there, self._left, self._held = pieces, file.bytes, WHOLE, b""
-        if whole:  # the sha256 shows behind the last piece, and nothing is made of a file that has another
-            self._held = b"".join(pieces)
+    def __init__(self, pieces: Iterator[bytes], n_bytes: int) -> None:
+        self._pieces, self._n_bytes, self._read = pieces, n_bytes, 0
+        self._piece, self._at = b"", 0
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        if size < 0 or size > self._there:
+        """Raises DatasetError or Refused, before anything is read, where there is not so much."""
+        if not 0 <= size <= self._n_bytes - self._read:
             raise _wrong("no Arrow stream, or half of one")
-        if size > self._left:
+        if size > WHOLE - self._read:
             raise _too_much("a record batch that goes beyond the first bytes of its file", f"{WHOLE:,} bytes at most")
-        parts, count = [self._held], len(self._held)
-        while count < size and (piece := next(self._pieces, b"")):
-            parts.append(piece)
-            count += len(piece)
-        held = b"".join(parts) if len(parts) > 1 else self._held
-        self._held = held[size:]
-        self._left, self._there = self._left - size, self._there - size
-        return held[:size]
+        parts, missing = [], size
+        while missing:
+            if self._at == len(self._piece):
+                self._piece, self._at = next(self._pieces, b""), 0
+                if not self._piece:
+                    break
+            parts.append(self._piece[self._at : self._at + missing])
+            self._at += len(parts[-1])
+            missing -= len(parts[-1])
+        self._read += size
+        return b"".join(parts)
 
     def close(self) -> None:
         if not self.closed and hasattr(self._pieces, "close"):
@@ -101,7 +107,7 @@ class _Beginning(io.RawIOBase):
         super().close()
 
 
-def _rows(stream: _Beginning, wanted: Wanted) -> Iterator[dict[str, Any]]:
+def _rows(stream: Any, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """The rows that are shown, in order, as long as their texts are not too much."""
     reader, start, shown = pa.ipc.open_stream(stream), 0, 0
     check_schema(Path("its first file"), reader.schema, wanted.manifest)

@@ -1,6 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it, with bounds on what a connection may take: a head that never ends, a reader that never reads.
 
-uvicorn itself ends a connection that is idle after an answer, and no other; and it does not bound the size of a head.
+uvicorn itself ends a connection that is idle after an answer, and no other; and then it waits until all is read. It does not
+bound the size of a head. A reader that stops in the middle of an answer is the guard's: the answer is not given in time.
 """
 
 import asyncio
@@ -42,8 +43,7 @@ class _Bounded(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._timer: asyncio.TimerHandle | None = None
         self._owed_since: float | None = None  # since when the client owes the rest of a head, or of a body nobody waits for
-        self._stuck_since: float | None = None  # since when it has not read what was sent
-        self._closing_since: float | None = None
+        self._closing_since: float | None = None  # since when it has not read the last of what was sent
         self._came, self._in_body, self._broken = 0, False, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -102,17 +102,8 @@ class _Bounded(HttpToolsProtocol):
         """A body is whole. Where its answer is out, uvicorn has put its timer off for it: the next head is due."""
         self._in_body = False
         super().on_message_complete()
-        self._owed_since = None if self._runs() else self.loop.time()
-
-    def pause_writing(self) -> None:
-        """The client does not read as fast as it is sent to."""
-        self._stuck_since = self.loop.time()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """It has read most of it."""
-        self._stuck_since = None
-        super().resume_writing()
+        if not self._runs():
+            self._owed_since, self._came = self.loop.time(), 0
 
     def send_400_response(self, msg: str) -> None:
         """Bytes that are no HTTP: answers that were begun before them go out whole, others are not given."""
@@ -128,8 +119,7 @@ class _Bounded(HttpToolsProtocol):
         self._refuse(_denied(400, "head", "no request of HTTP/1.1", "one"))
 
     def _unsupported_upgrade_warning(self) -> None:
-        """The request is answered as if it had not asked for another protocol, and what follows is not read as HTTP."""
-        self._broken = True
+        """The request is answered as if it had not asked for another protocol, and is the last."""
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
@@ -162,11 +152,10 @@ class _Bounded(HttpToolsProtocol):
         if self.transport.is_closing() and self._closing_since is None:
             self._closing_since = now
         due = now + limits.header_time
-        if self._owed_since is not None and not self._runs():
+        if self._closing_since is not None:
+            due = self._closing_since + limits.header_time
+        elif self._owed_since is not None and not self._runs():
             due = self._owed_since + limits.header_time
-        for since, seconds in ((self._stuck_since, limits.time), (self._closing_since, limits.header_time)):
-            if since is not None:
-                due = min(due, since + seconds)
         if due <= now:
             self.metrics.rejected("slow")
             self.transport.abort()

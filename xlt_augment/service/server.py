@@ -66,12 +66,14 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
 
 def _warm(shelf: Shelf) -> None:
     """Load what the first sentence and the first search would wait a second for."""
-    from xlt_augment.perturb.augment import augment
+    from xlt_augment.perturb.explain import explain
     from xlt_augment.perturb.substitute import Substitute
+    from xlt_augment.perturb.swap import Swap
     from xlt_augment.service.search import near
 
     shelved = shelf.get(None)
-    augment(["A good movie."], Substitute(shelved.synonyms), m=1)
+    for operator in (Substitute(shelved.synonyms), Swap()):
+        explain(["A good movie."], operator, m=1)
     near(shelved, "movie", 1)
 
 

@@ -24,8 +24,8 @@ CREATE TABLE vetoes (
   set_name TEXT NOT NULL, set_sha256 TEXT NOT NULL, first TEXT NOT NULL, second TEXT NOT NULL,
   author TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL,
   withdrawn_by TEXT, withdrawn_reason TEXT, withdrawn_at TEXT,
-  CHECK (first < second AND typeof(first) = 'text' AND typeof(second) = 'text'),
-  CHECK (first = trim(first) AND second = trim(second) AND first <> ''),
+  CHECK (first < second),
+  CHECK (first = trim(first) AND second = trim(second) AND first <> ''),  -- a blob is none of them
   CHECK (substr(first, 1, 1) <> '#' OR substr(second, 1, 1) <> '#'),
   CHECK (instr(first || second, char(9)) + instr(first || second, char(10)) + instr(first || second, char(13)) = 0),
   CHECK (instr(first || second, char(0)) = 0),

@@ -57,7 +57,8 @@ def pair_line(pair: Pair) -> str:
 
 def comment_line(text: str) -> str:
     """A comment of a veto file on one line, whatever stands in the text."""
-    return "# " + "".join(c if _shows(c) else ascii(c)[1:-1] for c in text) + "\n"
+    shown = text if text.isprintable() else "".join(c if _shows(c) else ascii(c)[1:-1] for c in text)
+    return f"# {shown}\n"
 
 
 def veto_text(head: Iterable[str], entries: Iterable[tuple[str, Pair]]) -> str:

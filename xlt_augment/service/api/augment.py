@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from xlt_augment.service import schemas
-from xlt_augment.service.answers import ARROW_CONTENT, arrow_answer, wants_arrow
+from xlt_augment.service.answers import ARROW_CONTENT, arrow_answer, json_bytes, wants_arrow
 from xlt_augment.service.commands import command
 from xlt_augment.service.failures import Refused
 from xlt_augment.service.shelf import Shelved
@@ -43,16 +43,14 @@ class _Maker:
         variants = Variants.of(asked, self._operators.make(asked, synonyms), limits)
         if arrow:
             return arrow_answer(variants.to_arrow())
-        facts: dict[str, object] = {"set": None, "sha256": None, "vetoed": 0}
-        if shelved is None or synonyms is None:
-            facts["command"] = command(asked, None, None)
-        else:
+        facts = {"set": None, "sha256": None, "vetoed": 0, "command": command(asked, None, None)}
+        if shelved is not None and synonyms is not None:
             struck = sorted({*synonyms.vetoes} - {*shelved.synonyms.vetoes})
-            facts |= {"set": shelved.name, "sha256": synonyms.sha256, "vetoed": len(struck)}
-            facts["command"] = command(asked, shelved.name, shelved.source, struck)
-        head = json.dumps(facts, ensure_ascii=False)[:-1]
-        body = f'{head},"results":[{",".join(variants.to_json(limits))}]}}'
-        return Response(body.encode(), media_type="application/json")
+            line = command(asked, shelved.name, shelved.source, struck)
+            facts = {"set": shelved.name, "sha256": synonyms.sha256, "vetoed": len(struck), "command": line}
+        head = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))[:-1].encode()
+        results = b",".join(one.encode() for one in variants.to_json(limits))
+        return json_bytes(b"".join((head, b',"results":[', results, b"]}")))
 
     def _synonyms(self, asked: schemas.AugmentRequest, shelved: Shelved) -> SynonymSet:
         if not asked.vetoes:

@@ -14,6 +14,7 @@ from xlt_augment.service.failures import Refused
 from xlt_augment.service.shelf import Shelved
 from xlt_augment.service.state import Service
 from xlt_augment.service.vetoes import VetoLists, VetoRecord
+from xlt_augment.synonyms.vetoes import occurring
 
 _THREADS = 8  # that read or write the file at once: each call is short, or waits for a lock for two seconds
 _Limit = Annotated[int, Query(ge=1, le=schemas.LIMITS.page, description="Entries of the answer.")]
@@ -97,18 +98,11 @@ def _lists(service: Service) -> VetoLists:
 
 def _entries(shelved: Shelved, records: list[VetoRecord]) -> list[dict[str, Any]]:
     """`schemas.Veto` of each row, by the set as it is opened now."""
-    known: dict[str, frozenset[str]] = {}
-
-    def neighbors(word: str) -> frozenset[str]:
-        if word not in known:
-            found = shelved.synonyms.neighbors(word) if word in shelved.synonyms else ()
-            known[word] = frozenset(neighbor.word for neighbor in found)
-        return known[word]
-
+    held = set(occurring(shelved.synonyms.table, [record.pair for record in records]))
     return [
         {
             "id": r.id, "first": r.first, "second": r.second, "author": r.author, "reason": r.reason, "at": r.at,
-            "set_sha256": r.set_sha256, "in_set": r.second in neighbors(r.first) or r.first in neighbors(r.second),
+            "set_sha256": r.set_sha256, "in_set": r.pair in held,
             "withdrawn": None if r.withdrawn_at is None
             else {"author": r.withdrawn_by, "reason": r.withdrawn_reason, "at": r.withdrawn_at},
         }
