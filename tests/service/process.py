@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 PYTHON = sys.executable  # which some tests put another in the place of
-ENDS_WITHIN = 20.0  # seconds
+ENDS_WITHIN = 60.0  # seconds
 
 
 class Served(NamedTuple):

@@ -187,6 +187,8 @@ def test_strike_and_withdraw(browser: Any, live: Live) -> None:
         expect(view.get_by_text("No pair of first is struck.")).to_be_visible()
         view.get_by_label("Show withdrawn ones too").check()
         expect(view.locator("tr.withdrawn")).to_contain_text(re.compile("withdrawn by Bob, .*: a photo is one"))
+        view.get_by_role("link", name="film", exact=True).click()
+        expect(view.get_by_role("button", name="Strike film and picture")).to_be_visible()
 
 
 def test_leave_out_struck_pairs(browser: Any, live: Live) -> None:
