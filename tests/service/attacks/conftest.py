@@ -20,7 +20,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     ) as found:
         yield found
         said = found.said()
-        assert found.end() == 0
+        found.process.terminate()
+        assert found.process.wait(90) == 0  # a thread may still compile the kernels, where no cache has them
         assert "Traceback" not in said
         for secret in (READ, OTHER_READ, WRITE, "forged"):
             assert secret not in said.replace("%0Aforged", "").replace("%0aforged", "")
