@@ -101,3 +101,16 @@ def axe() -> str:
             pytest.fail(f"{reason}: this run may not skip it")
         pytest.skip(reason)
     return file.read_text()
+
+
+def test_on_paper_the_words_are_printed_and_the_tools_are_not(browser: Any, struck: Live) -> None:
+    with noted(browser, struck, viewport={"width": 680, "height": 900}, color_scheme="dark") as view:  # A4 less margins
+        visit(view, struck, "word", {"word": "film"})
+        view.emulate_media(media="print")
+        scroll, client = view.evaluate(WIDTHS)
+        assert scroll <= client
+        assert view.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        expect(view.get_by_role("columnheader", name="Where it comes from")).to_be_visible()
+        expect(view.get_by_role("navigation")).to_be_hidden()
+        expect(view.get_by_role("button", name="Strike film and flick")).to_be_hidden()
+        assert view.pdf().startswith(b"%PDF")

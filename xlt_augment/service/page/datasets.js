@@ -48,7 +48,7 @@ function choice(detail) {
   const versions = detail.versions.toSorted((a, b) => b - a).map((version) => el("option", { value: String(version) }, `v${version}`));
   const select = el("select", { id: "version", onchange: () => go({ version: select.value }, { stay: true }) }, versions);
   select.value = String(detail.version);
-  return el("div", { class: "field" }, el("label", { for: "version" }, "Version"), select);
+  return el("div", { class: "field short" }, el("label", { for: "version" }, "Version"), select);
 }
 
 async function detail({ dataset, version }, signal) {

@@ -4,14 +4,14 @@ import { number, svg } from "./dom.js";
 import { layout } from "./layout.js";
 import { wordAddress } from "./state.js";
 
-const LONGEST = 18; // characters of a word in the drawing; its title has them all
+let longest = 18; // characters of a word in the drawing; its title has them all
 const canvas = document.createElement("canvas").getContext("2d");
 
-const isLong = (word) => Array.from(word).length > LONGEST;
+const isLong = (word) => Array.from(word).length > longest;
 
 function measure(word) {
   canvas.font = `500 14px ${getComputedStyle(document.body).fontFamily}`;
-  const shown = isLong(word) ? `${Array.from(word).slice(0, LONGEST - 1).join("")}…` : word;
+  const shown = isLong(word) ? `${Array.from(word).slice(0, longest - 1).join("")}…` : word;
   return Math.ceil(canvas.measureText(shown).width);
 }
 
@@ -59,10 +59,11 @@ function line(nodes, [from, to], struck) {
 /** The drawing for a place of `width` pixels. `struck` holds the words whose pair with the middle is struck. */
 export function graph(center, rows, beyond, struck, width) {
   const narrow = width < 480;
-  const height = narrow ? Math.round(width * 1.1) : Math.round(Math.min(540, width * 0.8));
+  const height = Math.round(narrow ? width * 1.3 : Math.min(540, width * 0.8));
+  longest = narrow ? 12 : 18;
   const plan = layout(center, rows, beyond, { width, height, measure });
   const rings = plan.rings.map((ring) => [
-    svg("circle", { class: "ring", cx: plan.nodes[0].x, cy: plan.nodes[0].y, r: ring.radius }),
+    svg("ellipse", { class: "ring", cx: plan.nodes[0].x, cy: plan.nodes[0].y, rx: ring.radius, ry: ring.radius * plan.nodes[0].stretch }),
     svg("text", { class: "scale", x: ring.label.x, y: ring.label.y, dy: "0.32em", "text-anchor": "middle" }, String(ring.distance)),
   ]);
   const drawing = svg("svg", {

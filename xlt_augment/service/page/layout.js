@@ -3,6 +3,8 @@
 const ROW = 30; // height of a word's box
 const GAP = 5; // kept free around each
 const MOST = 20; // neighbors that are drawn
+const NARROW = 480; // pixels: below there is room for fewer, and in an oval only
+const MOST_NARROW = 10;
 const ROOMY = 10; // with more neighbors than this there is no second ring
 const FAR = 20; // words of the second ring at most
 
@@ -23,8 +25,9 @@ const meet = (a, b) => {
 };
 
 function place(node, middle) {
-  node.x = middle.x + node.radius * Math.cos(node.angle);
-  node.y = middle.y + node.radius * Math.sin(node.angle);
+  const edge = Math.max(middle.x - node.w / 2 - 2, 0); // a long word stays inside
+  node.x = middle.x + Math.min(Math.max(node.radius * Math.cos(node.angle), -edge), edge);
+  node.y = middle.y + node.radius * middle.stretch * Math.sin(node.angle);
 }
 
 /** Turns boxes that meet away from one another; each keeps its radius, which means something. */
@@ -80,7 +83,8 @@ function settle(far, fixed, width, height) {
 /** Where the distance of a ring is written: straight down, or the next place where no word stands. */
 function labelled(ring, nodes) {
   const at = (turn) => ({
-    x: nodes[0].x + ring.radius * Math.sin((turn * Math.PI) / 12), y: nodes[0].y + ring.radius * Math.cos((turn * Math.PI) / 12), w: 34, h: 14,
+    x: nodes[0].x + ring.radius * Math.sin((turn * Math.PI) / 12), w: 34, h: 14,
+    y: nodes[0].y + ring.radius * nodes[0].stretch * Math.cos((turn * Math.PI) / 12),
   });
   const places = [0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6, 8, -8, 10, -10, 12].map(at);
   return { ...ring, label: places.find((place) => !nodes.some((node) => meet(node, place))) ?? places[0] };
@@ -110,12 +114,14 @@ export function layout(center, rows, beyond, { width, height, measure }) {
   const middle = box(center, 0, { x: width / 2, y: height / 2 });
   middle.h = ROW + 8;
   middle.w += 12;
-  const drawn = rows.slice(0, MOST);
+  const narrow = width < NARROW;
+  middle.stretch = narrow ? 1.5 : 1; // height of the rings by their width
+  const drawn = rows.slice(0, narrow ? MOST_NARROW : MOST);
   const near = drawn.map((row) => box(row.word, 1, { row }));
-  const beside = width >= 480 && drawn.length <= ROOMY ? further(near, center, beyond) : [];
-  const widest = Math.max(0, ...drawn.map((row) => measure(row.word) + 22));
-  const reach = Math.min(width / 2 - widest / 2 - 4, height / 2 - ROW / 2 - 4);
-  const most = beside.length ? Math.min(reach, height * 0.33) : Math.min(reach, height * 0.42);
+  const beside = !narrow && drawn.length <= ROOMY ? further(near, center, beyond) : [];
+  const widest = narrow ? 80 : Math.max(0, ...near.map((node) => node.w));
+  const reach = Math.min(width / 2 - widest / 2 - 4, (height / 2 - ROW / 2 - 4) / middle.stretch);
+  const most = Math.min(reach, height * (beside.length ? 0.33 : 0.42));
   const { radius, rings } = radii(drawn, Math.min(Math.max(64, middle.w / 2 + 26), most * 0.7), most);
   const first = drawn.length <= 2 ? -Math.PI / 5 : -Math.PI / 2 + Math.PI / Math.max(drawn.length, 3) / 2;
   near.forEach((node, k) => {
