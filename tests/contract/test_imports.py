@@ -161,3 +161,11 @@ def test_every_public_name_is_documented() -> None:
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                     assert ast.get_docstring(node) or node in inner, f"{module}.{node.name}"
+
+
+def test_a_service_is_ready_before_the_compiler_is_loaded(tmp_path: Path) -> None:
+    code = (
+        "from xlt_augment.service.application import create_app\nfrom xlt_augment.service.server import open_service\n"
+        "from xlt_augment.service.settings import Settings\ncreate_app(open_service(Settings()))"
+    )
+    assert not _loaded_by(code, tmp_path) & (HEAVY - {"socket", "numpy", "pyarrow", "fastapi", "uvicorn", "sqlite3"})

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from xlt_augment.cli.compiler import load_compiler
 from xlt_augment.cli.options import Help
 from xlt_augment.errors import UsageError
 
@@ -58,7 +57,6 @@ def serve(
     A SET is an embedded name (default), a file, or a name in the store; NAME=SET gives it another name. SIGHUP opens all
     again; SIGTERM and Ctrl-C end what was begun, then stop.
     """
-    load_compiler()
     try:
         from xlt_augment.service.server import serve as run
     except ModuleNotFoundError as error:

@@ -1,63 +1,33 @@
 """Variants of texts."""
 
-import json
+import functools
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from xlt_augment.service import schemas
-from xlt_augment.service.answers import ARROW_CONTENT, arrow_answer, json_bytes, wants_arrow
-from xlt_augment.service.commands import command
-from xlt_augment.service.failures import Refused
-from xlt_augment.service.shelf import Shelved
+from xlt_augment.service.answers import ARROW_CONTENT, wants_arrow
 from xlt_augment.service.state import Service
-from xlt_augment.service.variants import Operators, Variants, check_work
-from xlt_augment.synonyms.synonym_set import SynonymSet
+
+if TYPE_CHECKING:
+    from xlt_augment.service.maker import Maker
 
 
 def router(service: Service) -> APIRouter:
     """POST /v1/augment."""
-    routes, maker = APIRouter(prefix="/v1", tags=["variants"]), _Maker(service)
+    routes = APIRouter(prefix="/v1", tags=["variants"])
+
+    @functools.cache
+    def maker() -> "Maker":
+        from xlt_augment.service.maker import Maker  # and the compiler, which nothing else needs: half a second
+
+        return Maker(service)
 
     @routes.post("/augment", response_model=schemas.AugmentAnswer, responses=ARROW_CONTENT)
     async def augment_texts(request: Request, asked: schemas.AugmentRequest) -> Response:
         """Variants of texts, the same that the command line gives; as Arrow the columns `source_id`, `variant`, `text` and
         `changed`, without spans."""
-        check_work(asked, service.settings.limits)
-        return await service.workers.run(maker.answer, asked, wants_arrow(request))
+        return await service.workers.run(lambda arrow: maker().answer(asked, arrow), wants_arrow(request))
 
     return routes
-
-
-class _Maker:
-    """Makes answers, in whatever thread; what was prepared for one serves the next."""
-
-    def __init__(self, service: Service) -> None:
-        self._service, self._operators = service, Operators()
-
-    def answer(self, asked: schemas.AugmentRequest, arrow: bool) -> Response:
-        """The whole answer. Raises Refused."""
-        limits = self._service.settings.limits
-        shelved = None if asked.method == "swap" else self._service.shelf.get(asked.set)
-        synonyms = None if shelved is None else self._synonyms(asked, shelved)
-        variants = Variants.of(asked, self._operators.make(asked, synonyms), limits)
-        if arrow:
-            return arrow_answer(variants.to_arrow())
-        facts = {"set": None, "sha256": None, "vetoed": 0, "command": command(asked, None, None)}
-        if shelved is not None and synonyms is not None:
-            struck = sorted({*synonyms.vetoes} - {*shelved.synonyms.vetoes})
-            line = command(asked, shelved.name, shelved.source, struck)
-            facts = {"set": shelved.name, "sha256": synonyms.sha256, "vetoed": len(struck), "command": line}
-        head = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))[:-1].encode()
-        results = b",".join(one.encode() for one in variants.to_json(limits))
-        return json_bytes(b"".join((head, b',"results":[', results, b"]}")))
-
-    def _synonyms(self, asked: schemas.AugmentRequest, shelved: Shelved) -> SynonymSet:
-        if not asked.vetoes:
-            return shelved.synonyms
-        if self._service.vetoes is None:
-            raise Refused(
-                422, doing="leaving out vetoes", found="a service without veto lists", expected="one that keeps them",
-                remedy="Ask without vetoes, or have it started with --vetoes FILE",
-            )  # fmt: skip
-        return self._service.vetoes.vetoed.of(shelved)
