@@ -37,8 +37,13 @@ export function query(given) {
 async function failure(answer) {
   const body = await answer.json().catch(() => null);
   if (body?.error?.found !== undefined) return body.error;
-  return problem(answer.status, "asking the service", `status ${answer.status} without a reason`, "an answer of the service",
-    "Look whether something stands between this page and the service, and try again");
+  return problem(
+    answer.status,
+    "asking the service",
+    `status ${answer.status} without a reason`,
+    "an answer of the service",
+    "Look whether something stands between this page and the service, and try again",
+  );
 }
 
 async function sent(path, { method = "GET", body, signal } = {}) {
@@ -46,11 +51,25 @@ async function sent(path, { method = "GET", body, signal } = {}) {
   if (token()) headers.authorization = `Bearer ${token()}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   try {
-    return await fetch(new URL(path, document.baseURI), { method, headers, body, signal, credentials: "same-origin", redirect: "error" });
+    return await fetch(new URL(path, document.baseURI), {
+      method,
+      headers,
+      body,
+      signal,
+      credentials: "same-origin",
+      redirect: "error",
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(problem(0, "asking the service", "no answer", "that it runs and can be reached",
-      "See whether xlt-augment serve still runs where you started it, then try again"));
+    throw new ApiError(
+      problem(
+        0,
+        "asking the service",
+        "no answer",
+        "that it runs and can be reached",
+        "See whether xlt-augment serve still runs where you started it, then try again",
+      ),
+    );
   }
 }
 
@@ -63,7 +82,9 @@ export async function answer(path, options = {}) {
     const why = await failure(got);
     if (got.status !== 401) throw new ApiError(why);
     if (token() !== used) continue; // somebody entered one meanwhile
-    asked ??= askToken(why).finally(() => { asked = null; });
+    asked ??= askToken(why).finally(() => {
+      asked = null;
+    });
     if (!(await asked)) throw new ApiError(why);
   }
 }
@@ -75,18 +96,39 @@ export const post = async (path, body, signal) =>
 
 /** An error with its four parts, for people. */
 export function trouble(error) {
-  const { doing, found, expected, remedy, id } = error instanceof ApiError
-    ? error.problem
-    : problem(0, "showing this", String(error?.message ?? error), "no error of the page", "Load the page again, and report this if it comes back");
-  const part = (name, text) => text ? [el("dt", {}, name), el("dd", {}, bdi(text))] : [];
-  return el("div", { class: "alarm", role: "alert" }, el("p", {}, el("strong", {}, "That did not work.")),
-    el("dl", {}, part("While", doing), part("Found", found), part("Expected", expected), part("What to do", remedy), part("Error id", id)));
+  const { doing, found, expected, remedy, id } =
+    error instanceof ApiError
+      ? error.problem
+      : problem(
+          0,
+          "showing this",
+          String(error?.message ?? error),
+          "no error of the page",
+          "Load the page again, and report this if it comes back",
+        );
+  const part = (name, text) => (text ? [el("dt", {}, name), el("dd", {}, bdi(text))] : []);
+  return el(
+    "div",
+    { class: "alarm", role: "alert" },
+    el("p", {}, el("strong", {}, "That did not work.")),
+    el(
+      "dl",
+      {},
+      part("While", doing),
+      part("Found", found),
+      part("Expected", expected),
+      part("What to do", remedy),
+      part("Error id", id),
+    ),
+  );
 }
 
 /** Fills `box` with what `draw` makes; meanwhile it says so, and errors are shown in it. Gives whether it was drawn. */
 export async function filling(box, signal, draw) {
   box.setAttribute("aria-busy", "true");
-  const wait = setTimeout(() => { if (!signal.aborted) box.replaceChildren(el("p", { class: "loading" }, "Loading…")); }, 250);
+  const wait = setTimeout(() => {
+    if (!signal.aborted) box.replaceChildren(el("p", { class: "loading" }, "Loading…"));
+  }, 250);
   try {
     const nodes = await draw();
     if (signal.aborted) return false;

@@ -7,7 +7,10 @@ import { table } from "./table.js";
 
 const PAGE = 50;
 const STATUS = {
-  same: "is the same in both sets", changed: "differs", only_in_a: "is in the first set only", only_in_b: "is in the second set only",
+  same: "is the same in both sets",
+  changed: "differs",
+  only_in_a: "is in the first set only",
+  only_in_b: "is in the second set only",
   in_neither: "is in neither set",
 };
 const next = latest();
@@ -27,44 +30,77 @@ function kind([word, a, b], change) {
   return change.distances[word] ? ["new", "≠ other distance"] : ["", "same"];
 }
 
-const there = (entry) => (entry ? (entry.distance === null ? "yes" : number(entry.distance)) : el("span", { class: "muted" }, "–"));
+const there = (entry) =>
+  entry ? (entry.distance === null ? "yes" : number(entry.distance)) : el("span", { class: "muted" }, "–");
 
 function word(change, a, b) {
   const columns = [
-    { name: "Neighbor", head: true, value: ([name]) => name, cell: ([name]) => el("a", { href: address({ view: "compare", word: name }) }, bdi(name)) },
+    {
+      name: "Neighbor",
+      head: true,
+      value: ([name]) => name,
+      cell: ([name]) => el("a", { href: address({ view: "compare", word: name }) }, bdi(name)),
+    },
     { name: `in ${a}`, numeric: true, value: ([, one]) => one?.distance ?? null, cell: ([, one]) => there(one) },
     { name: `in ${b}`, numeric: true, value: ([, , other]) => other?.distance ?? null, cell: ([, , other]) => there(other) },
-    { name: "Change", value: (row) => kind(row, change)[1], cell: (row) => {
-      const [tone, said] = kind(row, change);
-      return el("span", { class: tone ? `tag ${tone}` : "muted" }, said);
-    } },
+    {
+      name: "Change",
+      value: (row) => kind(row, change)[1],
+      cell: (row) => {
+        const [tone, said] = kind(row, change);
+        return el("span", { class: tone ? `tag ${tone}` : "muted" }, said);
+      },
+    },
   ];
   const rows = joined(change);
-  return el("div", { class: "panel" }, el("h3", {}, bdi(change.word), ` ${STATUS[change.status]}`),
+  return el(
+    "div",
+    { class: "panel" },
+    el("h3", {}, bdi(change.word), ` ${STATUS[change.status]}`),
     rows.length > 0 && table(`Neighbors of ${change.word} in ${a} and ${b}`, columns, rows, { className: "compare" }),
-    change.reordered && el("p", { class: "hint" }, "The neighbors of both stand in another order."));
+    change.reordered && el("p", { class: "hint" }, "The neighbors of both stand in another order."),
+  );
 }
 
 function differing(changes) {
   const neighbors = (change, list, entries) => (list.length ? list : entries.map((entry) => entry.word));
   const columns = [
-    { name: "Word", head: true, cell: (change) => el("a", { href: address({ view: "compare", word: change.word }) }, bdi(change.word)) },
-    { name: "What differs", cell: (change) => {
-      if (change.status === "only_in_a") return el("span", { class: "tag bad" }, "− word removed");
-      if (change.status === "only_in_b") return el("span", { class: "tag good" }, "+ word added");
-      const said = [change.added.length && `${change.added.length} added`, change.removed.length && `${change.removed.length} removed`,
-        Object.keys(change.distances).length && count(Object.keys(change.distances).length, "distance"), change.reordered && "order"];
-      return said.filter(Boolean).join(", ");
-    } },
+    {
+      name: "Word",
+      head: true,
+      cell: (change) => el("a", { href: address({ view: "compare", word: change.word }) }, bdi(change.word)),
+    },
+    {
+      name: "What differs",
+      cell: (change) => {
+        if (change.status === "only_in_a") return el("span", { class: "tag bad" }, "− word removed");
+        if (change.status === "only_in_b") return el("span", { class: "tag good" }, "+ word added");
+        const said = [
+          change.added.length && `${change.added.length} added`,
+          change.removed.length && `${change.removed.length} removed`,
+          Object.keys(change.distances).length && count(Object.keys(change.distances).length, "distance"),
+          change.reordered && "order",
+        ];
+        return said.filter(Boolean).join(", ");
+      },
+    },
     { name: "Added", cell: (change) => names(neighbors(change, change.added, change.status === "only_in_b" ? change.b : [])) },
-    { name: "Removed", cell: (change) => names(neighbors(change, change.removed, change.status === "only_in_a" ? change.a : [])) },
+    {
+      name: "Removed",
+      cell: (change) => names(neighbors(change, change.removed, change.status === "only_in_a" ? change.a : [])),
+    },
   ];
   return table("Words that differ", columns, changes, { className: "compare" });
 }
 
 function counts(page) {
-  const said = (name) => ({ only_in_a: `only in ${page.a.name}`, only_in_b: `only in ${page.b.name}` })[name] ?? name.replaceAll("_", " ");
-  return el("dl", { class: "counts" }, Object.entries(page.counts).map(([name, n]) => el("div", {}, el("dt", {}, said(name)), el("dd", {}, whole(n)))));
+  const said = (name) =>
+    ({ only_in_a: `only in ${page.a.name}`, only_in_b: `only in ${page.b.name}` })[name] ?? name.replaceAll("_", " ");
+  return el(
+    "dl",
+    { class: "counts" },
+    Object.entries(page.counts).map(([name, n]) => el("div", {}, el("dt", {}, said(name)), el("dd", {}, whole(n)))),
+  );
 }
 
 /** The words that differ, a page at a time; `back` holds the cursors of the pages before. */
@@ -78,29 +114,55 @@ async function list({ set, with: other }, cursor, back, signal) {
     });
   };
   const button = (text, on, act) => el("button", { type: "button", disabled: !on, onclick: act }, text);
-  const pages = (page.next || back.length > 0) && el("div", { class: "actions" },
-    button("Previous", back.length > 0, () => turn(back.at(-1), back.slice(0, -1))),
-    el("span", { class: "muted" }, `Page ${back.length + 1}`), button("Next", page.next, () => turn(page.next, [...back, cursor])));
-  return el("div", { class: "panel" }, el("h3", { id: "compare-list", tabindex: "-1" }, page.identical ? "The sets are identical" : "All words"),
-    counts(page), el("dl", { class: "made" }, el("dt", {}, set), el("dd", {}, sha(page.a.sha256)), el("dt", {}, other), el("dd", {}, sha(page.b.sha256))),
-    page.items.length > 0 && differing(page.items), pages);
+  const pages =
+    (page.next || back.length > 0) &&
+    el(
+      "div",
+      { class: "actions" },
+      button("Previous", back.length > 0, () => turn(back.at(-1), back.slice(0, -1))),
+      el("span", { class: "muted" }, `Page ${back.length + 1}`),
+      button("Next", page.next, () => turn(page.next, [...back, cursor])),
+    );
+  return el(
+    "div",
+    { class: "panel" },
+    el("h3", { id: "compare-list", tabindex: "-1" }, page.identical ? "The sets are identical" : "All words"),
+    counts(page),
+    el(
+      "dl",
+      { class: "made" },
+      el("dt", {}, set),
+      el("dd", {}, sha(page.a.sha256)),
+      el("dt", {}, other),
+      el("dd", {}, sha(page.b.sha256)),
+    ),
+    page.items.length > 0 && differing(page.items),
+    pages,
+  );
 }
 
 function choices({ set, with: other }) {
   byId("compare-a").textContent = set;
   const names = service.sets.map((one) => one.name).filter((name) => name !== set);
-  byId("with").replaceChildren(el("option", { value: "" }, "choose…"), ...names.map((name) => el("option", { value: name }, name)));
+  byId("with").replaceChildren(
+    el("option", { value: "" }, "choose…"),
+    ...names.map((name) => el("option", { value: name }, name)),
+  );
   byId("with").value = names.includes(other) ? other : "";
   byId("turn").disabled = !byId("with").value;
 }
 
 export async function show(state) {
   const [signal, all] = [next(), nextList()];
-  if (!state.with && service.sets.length === 2) state = { ...state, with: service.sets.find((one) => one.name !== state.set)?.name ?? "" };
+  if (!state.with && service.sets.length === 2)
+    state = { ...state, with: service.sets.find((one) => one.name !== state.set)?.name ?? "" };
   choices(state);
   const [top, rest] = [byId("compare-word"), byId("compare-all")];
   if (service.sets.length < 2) {
-    top.replaceChildren(el("p", { class: "note" }, "The service holds one set only. Start it with two:"), command("xlt-augment serve default mine=my-own.arrow"));
+    top.replaceChildren(
+      el("p", { class: "note" }, "The service holds one set only. Start it with two:"),
+      command("xlt-augment serve default mine=my-own.arrow"),
+    );
     rest.replaceChildren();
     return;
   }

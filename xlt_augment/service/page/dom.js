@@ -77,7 +77,10 @@ export function latest() {
 
 async function copied(text) {
   if (navigator.clipboard && window.isSecureContext) {
-    const done = await navigator.clipboard.writeText(text).then(() => true, () => false);
+    const done = await navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
     if (done) return true;
   }
   const box = el("textarea", { value: text, readonly: true, class: "heard", "aria-hidden": "true" });
@@ -91,33 +94,54 @@ async function copied(text) {
 }
 
 /** A button that copies what `text()` gives. */
-export function copyButton(text, what) {
-  return el("button", {
-    type: "button", class: "small", "aria-label": `Copy ${what}`,
-    onclick: async () => say((await copied(text())) ? `Copied ${what}.` : `Could not copy ${what}; select it and copy it by hand.`),
-  }, "Copy");
+function copyButton(text, what) {
+  return el(
+    "button",
+    {
+      type: "button",
+      class: "small",
+      "aria-label": `Copy ${what}`,
+      onclick: async () =>
+        say((await copied(text())) ? `Copied ${what}.` : `Could not copy ${what}; select it and copy it by hand.`),
+    },
+    "Copy",
+  );
 }
 
 /** A command to be copied. */
 export const command = (text, what = "the command") =>
-  el("div", { class: "command" }, el("pre", { class: "code" }, el("code", {}, text)), copyButton(() => text, what));
+  el(
+    "div",
+    { class: "command" },
+    el("pre", { class: "code" }, el("code", {}, text)),
+    copyButton(() => text, what),
+  );
 
 export const sha = (text) =>
-  el("span", { class: "sha" }, el("code", { title: text }, text), " ", copyButton(() => text, "the sha256"));
+  el(
+    "span",
+    { class: "sha" },
+    el("code", { title: text }, text),
+    " ",
+    copyButton(() => text, "the sha256"),
+  );
 
 function kept(storage) {
   return {
     get(name) {
       try {
         return window[storage].getItem(name);
-      } catch { // blocked by the browser's settings: the page works, it only forgets
+      } catch {
+        // blocked by the browser's settings: the page works, it only forgets
         return null;
       }
     },
     set(name, value) {
       try {
         window[storage].setItem(name, value);
-      } catch { /* as above */ }
+      } catch {
+        /* as above */
+      }
     },
   };
 }

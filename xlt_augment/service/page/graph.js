@@ -11,7 +11,11 @@ const isLong = (word) => Array.from(word).length > longest;
 
 function measure(word) {
   canvas.font = `500 14px ${getComputedStyle(document.body).fontFamily}`;
-  const shown = isLong(word) ? `${Array.from(word).slice(0, longest - 1).join("")}…` : word;
+  const shown = isLong(word)
+    ? `${Array.from(word)
+        .slice(0, longest - 1)
+        .join("")}…`
+    : word;
   return Math.ceil(canvas.measureText(shown).width);
 }
 
@@ -21,32 +25,53 @@ function label(node, struck) {
   return `${node.word}${distance}${struck.has(node.word) ? ", struck" : ""}`;
 }
 
-const pill = (node) => svg("rect", {
-  class: "pill", x: node.x - node.w / 2, y: node.y - node.h / 2, width: node.w, height: node.h, rx: node.h / 2,
-});
+const pill = (node) =>
+  svg("rect", {
+    class: "pill",
+    x: node.x - node.w / 2,
+    y: node.y - node.h / 2,
+    width: node.w,
+    height: node.h,
+    rx: node.h / 2,
+  });
 /** The word; a long one is there as a whole, and cut by the box around it. */
 function text(node) {
   if (!isLong(node.word)) return [svg("text", { x: node.x, y: node.y, dy: "0.35em", "text-anchor": "middle" }, node.word)];
   const [left, width] = [node.x - node.w / 2 + 11, node.w - 36];
   return [
-    svg("svg", { x: left, y: node.y - node.h / 2, width, height: node.h }, svg("text", { x: 0, y: node.h / 2, dy: "0.35em" }, node.word)),
+    svg(
+      "svg",
+      { x: left, y: node.y - node.h / 2, width, height: node.h },
+      svg("text", { x: 0, y: node.h / 2, dy: "0.35em" }, node.word),
+    ),
     svg("text", { x: left + width, y: node.y, dy: "0.35em", "aria-hidden": "true" }, "…"),
   ];
 }
 
 function drawn(node, struck) {
   if (node.ring === 0) return svg("g", { class: "node middle" }, svg("title", {}, node.word), pill(node), text(node));
-  const kind = node.ring === 2 ? "far" : node.row.origin?.source ?? "plain";
+  const kind = node.ring === 2 ? "far" : (node.row.origin?.source ?? "plain");
   const touch = svg("rect", { class: "touch", x: node.x - node.w / 2, y: node.y - 22, width: node.w, height: 44 });
-  return svg("a", {
-    class: `node ${kind}${struck.has(node.word) ? " struck" : ""}`, href: wordAddress(node.word), "aria-label": label(node, struck),
-    "data-word": node.word, "data-radius": node.radius,
-  }, svg("title", {}, label(node, struck)), touch, pill(node), text(node));
+  return svg(
+    "a",
+    {
+      class: `node ${kind}${struck.has(node.word) ? " struck" : ""}`,
+      href: wordAddress(node.word),
+      "aria-label": label(node, struck),
+      "data-word": node.word,
+      "data-radius": node.radius,
+    },
+    svg("title", {}, label(node, struck)),
+    touch,
+    pill(node),
+    text(node),
+  );
 }
 
 function line(nodes, [from, to], struck) {
   const [a, b] = [nodes[from], nodes[to]];
-  if (from > 0 && b.ring === 1) { // among neighbors: bent away from the middle
+  if (from > 0 && b.ring === 1) {
+    // among neighbors: bent away from the middle
     const [x, y] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
     const [across, down] = [b.y - a.y, a.x - b.x];
     const bend = across * (x - nodes[0].x) + down * (y - nodes[0].y) < 0 ? -0.2 : 0.2;
@@ -63,12 +88,32 @@ export function graph(center, rows, beyond, struck, width) {
   longest = narrow ? 12 : 18;
   const plan = layout(center, rows, beyond, { width, height, measure });
   const rings = plan.rings.map((ring) => [
-    svg("ellipse", { class: "ring", cx: plan.nodes[0].x, cy: plan.nodes[0].y, rx: ring.radius, ry: ring.radius * plan.nodes[0].stretch }),
-    svg("text", { class: "scale", x: ring.label.x, y: ring.label.y, dy: "0.32em", "text-anchor": "middle" }, String(ring.distance)),
+    svg("ellipse", {
+      class: "ring",
+      cx: plan.nodes[0].x,
+      cy: plan.nodes[0].y,
+      rx: ring.radius,
+      ry: ring.radius * plan.nodes[0].stretch,
+    }),
+    svg(
+      "text",
+      { class: "scale", x: ring.label.x, y: ring.label.y, dy: "0.32em", "text-anchor": "middle" },
+      String(ring.distance),
+    ),
   ]);
-  const drawing = svg("svg", {
-    class: "graph", role: "group", viewBox: `0 0 ${width} ${height}`, width, height,
-    "aria-label": `Graph of the neighbors of ${center}, nearest first. The table says the same and more.`,
-  }, ...rings, svg("g", {}, ...plan.links.map((link) => line(plan.nodes, link, struck))), ...plan.nodes.map((node) => drawn(node, struck)));
+  const drawing = svg(
+    "svg",
+    {
+      class: "graph",
+      role: "group",
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      "aria-label": `Graph of the neighbors of ${center}, nearest first. The table says the same and more.`,
+    },
+    ...rings,
+    svg("g", {}, ...plan.links.map((link) => line(plan.nodes, link, struck))),
+    ...plan.nodes.map((node) => drawn(node, struck)),
+  );
   return { drawing, plan };
 }

@@ -9,7 +9,7 @@ const ROOMY = 10; // with more neighbors than this there is no second ring
 const FAR = 20; // words of the second ring at most
 
 /** 1, 2 or 5 times a power of ten, the least that is not below `value`: where a scale ends. */
-export function scaleEnd(value) {
+function scaleEnd(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value) + 1e-9);
   return [1, 2, 5, 10].map((n) => Number((n * power).toPrecision(1))).find((end) => end >= value * (1 - 1e-9));
@@ -76,14 +76,17 @@ function settle(far, fixed, width, height) {
     }
   }
   const kept = [];
-  for (const node of far) if (![...fixed, ...kept].some((other) => meet({ ...node, w: node.w - GAP, h: node.h - GAP }, other))) kept.push(node);
+  for (const node of far)
+    if (![...fixed, ...kept].some((other) => meet({ ...node, w: node.w - GAP, h: node.h - GAP }, other))) kept.push(node);
   return kept;
 }
 
 /** Where the distance of a ring is written: straight down, or the next place where no word stands. */
 function labelled(ring, nodes) {
   const at = (turn) => ({
-    x: nodes[0].x + ring.radius * Math.sin((turn * Math.PI) / 12), w: 34, h: 14,
+    x: nodes[0].x + ring.radius * Math.sin((turn * Math.PI) / 12),
+    w: 34,
+    h: 14,
     y: nodes[0].y + ring.radius * nodes[0].stretch * Math.cos((turn * Math.PI) / 12),
   });
   const places = [0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6, 8, -8, 10, -10, 12].map(at);
@@ -107,7 +110,8 @@ function further(near, center, beyond) {
 
 /**
  * `rows`: neighbors, nearest first; `beyond`: word -> its own neighbors; `measure(text)`: its width in pixels.
- * Gives `nodes` (the middle first), `links` between places in `nodes`, `rings` with their distances, and how many were `left` out.
+ * Gives `nodes` (the middle first), `links` between places in `nodes`, `rings` with their distances, how many were `left`
+ * out, and whether there is a second `ring`.
  */
 export function layout(center, rows, beyond, { width, height, measure }) {
   const box = (word, ring, more) => ({ word, ring, w: measure(word) + 22, h: ROW, ...more });
@@ -131,7 +135,11 @@ export function layout(center, rows, beyond, { width, height, measure }) {
   spread(near, middle);
   const fixed = [middle, ...near];
   const links = [];
-  near.forEach((a, j) => near.forEach((b, k) => { if (j < k && (beyond.get(a.word) ?? []).includes(b.word)) links.push([j + 1, k + 1]); }));
+  near.forEach((a, j) =>
+    near.forEach((b, k) => {
+      if (j < k && (beyond.get(a.word) ?? []).includes(b.word)) links.push([j + 1, k + 1]);
+    }),
+  );
   links.push(...near.map((_, k) => [0, k + 1]));
   const turns = new Map();
   const far = beside.map(([word, parent]) => {
@@ -140,10 +148,19 @@ export function layout(center, rows, beyond, { width, height, measure }) {
     const angle = near[parent].angle + [0, -0.38, 0.38, 0.7][turn];
     const node = box(word, 2, { parent });
     node.h = ROW - 6;
-    return Object.assign(node, { x: middle.x + (width / 2 - node.w / 2) * Math.cos(angle), y: middle.y + (height / 2 - ROW) * Math.sin(angle) });
+    return Object.assign(node, {
+      x: middle.x + (width / 2 - node.w / 2) * Math.cos(angle),
+      y: middle.y + (height / 2 - ROW) * Math.sin(angle),
+    });
   });
   const kept = settle(far, fixed, width, height);
   kept.forEach((node, k) => links.push([node.parent + 1, fixed.length + k]));
   const nodes = [...fixed, ...kept];
-  return { nodes, links, rings: rings.map((ring) => labelled(ring, nodes)), left: rows.length - drawn.length, ring: kept.length > 0 };
+  return {
+    nodes,
+    links,
+    rings: rings.map((ring) => labelled(ring, nodes)),
+    left: rows.length - drawn.length,
+    ring: kept.length > 0,
+  };
 }

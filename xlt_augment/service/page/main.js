@@ -38,14 +38,17 @@ async function show() {
   for (const name of VIEWS) byId(`view-${name}`).hidden = name !== state.view;
   const title = byId(`${state.view}-title`);
   const drawn = MODULES[state.view].show(state);
-  document.title = [state.view === "word" ? state.word || "Neighbors" : title.textContent, state.set, "XLT synonyms"].join(" · ");
+  document.title = [state.view === "word" ? state.word || "Neighbors" : title.textContent, state.set, "XLT synonyms"].join(
+    " · ",
+  );
   if (move) title.focus();
   await drawn;
 }
 
 function told() {
   const { version, scopes } = service.facts;
-  byId("about").textContent = `xlt ${version} · ${count(service.sets.length, "synonym set")} · you may ${mayWrite() ? "read and strike pairs" : "read"}`;
+  byId("about").textContent =
+    `xlt ${version} · ${count(service.sets.length, "synonym set")} · you may ${mayWrite() ? "read and strike pairs" : "read"}`;
   byId("access").hidden = scopes.includes("write");
   document.querySelector('nav a[data-view="datasets"]').parentElement.hidden = !service.facts.store;
 }
@@ -66,7 +69,8 @@ async function begin() {
   await show();
 }
 
-byId("skip").addEventListener("click", (event) => { // its address is not a state of the page
+byId("skip").addEventListener("click", (event) => {
+  // its address is not a state of the page
   event.preventDefault();
   byId("main").focus();
 });
@@ -75,7 +79,12 @@ search.start();
 sentence.start();
 compare.start();
 vetoes.start();
-strike.start(() => { told(); show(); });
+strike.start(() => {
+  told();
+  show();
+});
 takeToken();
-window.addEventListener("hashchange", () => { if (service.facts || location.hash.includes("token=")) show(); });
+window.addEventListener("hashchange", () => {
+  if (service.facts || location.hash.includes("token=")) show();
+});
 begin();

@@ -28,11 +28,20 @@ function choose(word) {
   go({ view: read().view === "compare" ? "compare" : "word", word }, { stay: true });
 }
 
-const option = (entry, k) => el("li", {
-  role: "option", id: `found-${k}`, "aria-selected": "false", "data-word": entry.word,
-  onpointerdown: (event) => event.preventDefault(), // the field keeps the focus
-  onclick: () => choose(entry.word),
-}, bdi(entry.word), el("small", {}, ` ${count(entry.neighbors, "neighbor")}`));
+const option = (entry, k) =>
+  el(
+    "li",
+    {
+      role: "option",
+      id: `found-${k}`,
+      "aria-selected": "false",
+      "data-word": entry.word,
+      onpointerdown: (event) => event.preventDefault(), // the field keeps the focus
+      onclick: () => choose(entry.word),
+    },
+    bdi(entry.word),
+    el("small", {}, ` ${count(entry.neighbors, "neighbor")}`),
+  );
 
 function open(entries, said) {
   list.replaceChildren(...entries.map(option));
@@ -47,7 +56,8 @@ async function look() {
   const typed = field.value.trim();
   if (typed === asked) return;
   const signal = next();
-  if (!typed || !service.facts) { // `ready` comes back to it
+  if (!typed || !service.facts) {
+    // `ready` comes back to it
     close();
     return;
   }
@@ -59,7 +69,13 @@ async function look() {
     if (!begin) ({ items } = await words({ near: typed }));
     if (signal.aborted) return;
     if (begin) open(items, `${count(begin, "word")}${begin === SHOWN ? " or more" : ""} begin with ${typed}`);
-    else open(items, items.length ? `No word begins with ${typed}; near in spelling: ${count(items.length, "word")}` : `No word is like ${typed}`);
+    else
+      open(
+        items,
+        items.length
+          ? `No word begins with ${typed}; near in spelling: ${count(items.length, "word")}`
+          : `No word is like ${typed}`,
+      );
   } catch (error) {
     if (error.name === "AbortError") return;
     close();

@@ -15,7 +15,14 @@ export function marked(text, spans) {
   let done = 0;
   for (const span of spans) {
     parts.push(letters.slice(done, span.start).join(""));
-    parts.push(el("mark", { title: `was: ${span.before}` }, letters.slice(span.start, span.stop).join(""), heard(` (was ${span.before})`)));
+    parts.push(
+      el(
+        "mark",
+        { title: `was: ${span.before}` },
+        letters.slice(span.start, span.stop).join(""),
+        heard(` (was ${span.before})`),
+      ),
+    );
     done = span.stop;
   }
   parts.push(letters.slice(done).join(""));
@@ -23,9 +30,12 @@ export function marked(text, spans) {
 }
 
 function variant(one) {
-  return el("li", { class: one.changed ? null : "same", "data-variant": one.variant },
+  return el(
+    "li",
+    { class: one.changed ? null : "same", "data-variant": one.variant },
     el("p", { class: "variant", dir: "auto" }, marked(one.text, one.spans)),
-    el("small", {}, one.changed ? `${count(one.changed, "word")} changed` : "unchanged"));
+    el("small", {}, one.changed ? `${count(one.changed, "word")} changed` : "unchanged"),
+  );
 }
 
 function drawn(given) {
@@ -36,14 +46,24 @@ function drawn(given) {
   const from = given.set === null ? "neighboring words exchanged" : ["from ", el("strong", {}, given.set)];
   const left = given.vetoed ? `, ${count(given.vetoed, "struck pair")} left out` : "";
   return [
-    el("div", { class: "panel" }, el("h3", {}, "Variants"),
-      el("p", { class: "facts" }, `${said}. It has ${count(words, "word")}, of which ${whole(eligible)} can change; `, from, `${left}.`),
-      el("ol", { class: "variants" }, variants.map(variant))),
+    el(
+      "div",
+      { class: "panel" },
+      el("h3", {}, "Variants"),
+      el(
+        "p",
+        { class: "facts" },
+        `${said}. It has ${count(words, "word")}, of which ${whole(eligible)} can change; `,
+        from,
+        `${left}.`,
+      ),
+      el("ol", { class: "variants" }, variants.map(variant)),
+    ),
     el("div", { class: "panel" }, el("h3", {}, "The same at the command line"), command(given.command)),
   ];
 }
 
-/** What is asked for, as JSON; the seed is written by hand, since a number of JavaScript holds 53 bits only. Null: not fit to be sent. */
+/** What is asked for, as JSON; null when it is not fit to be sent. The seed is written by hand: numbers here hold 53 bits only. */
 function request(set) {
   const form = byId("sentence");
   const digits = value("seed");
@@ -51,8 +71,14 @@ function request(set) {
   byId("seed").setCustomValidity(seed === null || seed >= 2n ** 64n ? "A whole number from 0 to 18446744073709551615" : "");
   if (!form.checkValidity() || !value("m") || (!byId("uniform").checked && !value("p-number"))) return null;
   const asked = {
-    texts: [value("text")], set, method: value("method"), m: Number(value("m")), words: value("words"), case: value("case"),
-    p: byId("uniform").checked ? "uniform" : Number(value("p-number")), vetoes: byId("without").checked && service.facts.vetoes,
+    texts: [value("text")],
+    set,
+    method: value("method"),
+    m: Number(value("m")),
+    words: value("words"),
+    case: value("case"),
+    p: byId("uniform").checked ? "uniform" : Number(value("p-number")),
+    vetoes: byId("without").checked && service.facts.vetoes,
   };
   return `${JSON.stringify(asked).slice(0, -1)},"seed":${seed}}`;
 }
@@ -67,9 +93,18 @@ async function run() {
   const body = request(read().set);
   if (body === null) {
     const wrong = [...byId("sentence").elements].find((field) => field.validationMessage);
-    out.replaceChildren(el("p", { class: "note", role: "alert" }, wrong
-      ? [bdi(byId("sentence").querySelector(`label[for="${wrong.id}"]`)?.textContent ?? "Probability p"), `: ${wrong.validationMessage}`]
-      : "Fill in the fields above."));
+    out.replaceChildren(
+      el(
+        "p",
+        { class: "note", role: "alert" },
+        wrong
+          ? [
+              bdi(byId("sentence").querySelector(`label[for="${wrong.id}"]`)?.textContent ?? "Probability p"),
+              `: ${wrong.validationMessage}`,
+            ]
+          : "Fill in the fields above.",
+      ),
+    );
     return;
   }
   await filling(out, signal, async () => drawn(await post("v1/augment", body, signal)));
@@ -87,10 +122,20 @@ function turned() {
 
 export function start() {
   byId("text").value = EXAMPLE;
-  byId("p").addEventListener("input", () => { byId("p-number").value = value("p"); });
-  byId("p-number").addEventListener("input", () => { byId("p").value = value("p-number"); });
-  byId("sentence").addEventListener("input", () => { turned(); soon(); });
-  byId("sentence").addEventListener("submit", (event) => { event.preventDefault(); run(); });
+  byId("p").addEventListener("input", () => {
+    byId("p-number").value = value("p");
+  });
+  byId("p-number").addEventListener("input", () => {
+    byId("p").value = value("p-number");
+  });
+  byId("sentence").addEventListener("input", () => {
+    turned();
+    soon();
+  });
+  byId("sentence").addEventListener("submit", (event) => {
+    event.preventDefault();
+    run();
+  });
   byId("new-seed").addEventListener("click", () => {
     byId("seed").value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
     say(`Seed ${value("seed")}`);

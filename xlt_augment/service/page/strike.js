@@ -30,7 +30,8 @@ export async function askToken(title, why) {
   field.value = "";
   const given = await opened(byId("token-dialog"), () => {
     const token = field.value.trim();
-    if (!/^[\x21-\x7e]+$/.test(token)) { // what a header can hold
+    if (!/^[\x21-\x7e]+$/.test(token)) {
+      // what a header can hold
       field.setCustomValidity("A token has printable ASCII characters only, without spaces.");
       field.reportValidity();
       return false;
@@ -44,8 +45,10 @@ export async function askToken(title, why) {
 
 async function writing() {
   if (mayWrite()) return true;
-  const given = await askToken("Striking pairs needs a token that may write",
-    "The command xlt-augment serve prints an address with one when it starts, or the keeper of the service gives you one.");
+  const given = await askToken(
+    "Striking pairs needs a token that may write",
+    "The command xlt-augment serve prints an address with one when it starts, or the keeper of the service gives you one.",
+  );
   if (!given) return false;
   service.facts = await get(route("service"));
   entered();
@@ -89,7 +92,10 @@ export async function strike(pair, done) {
   if (!(await writing())) return;
   let told = pair;
   const given = await dialog({
-    title: "Strike a pair", act: "Strike", words: pair === null, what: pair ? named(pair.first, pair.second) : [],
+    title: "Strike a pair",
+    act: "Strike",
+    words: pair === null,
+    what: pair ? named(pair.first, pair.second) : [],
     send: (why) => {
       told = pair ?? { first: byId("pair-first").value.trim(), second: byId("pair-second").value.trim() };
       return post(route("sets", set, "vetoes"), { ...told, ...why });
@@ -105,7 +111,9 @@ export async function withdraw(veto, done) {
   const { set } = read();
   if (!(await writing())) return;
   const given = await dialog({
-    title: "Withdraw a veto", act: "Withdraw", words: false,
+    title: "Withdraw a veto",
+    act: "Withdraw",
+    words: false,
     what: [bdi(veto.first), " and ", bdi(veto.second), ` were struck by ${veto.author}: ${veto.reason}`],
     send: (why) => post(`${route("sets", set, "vetoes")}/${veto.id}/withdraw`, why),
   });

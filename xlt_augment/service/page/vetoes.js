@@ -11,17 +11,30 @@ const next = latest();
 const nextEffect = latest();
 const sorting = {};
 
-const pair = (veto) => el("span", {}, el("a", { href: wordAddress(veto.first) }, bdi(veto.first)), " – ", el("a", { href: wordAddress(veto.second) }, bdi(veto.second)));
+const pair = (veto) =>
+  el(
+    "span",
+    {},
+    el("a", { href: wordAddress(veto.first) }, bdi(veto.first)),
+    " – ",
+    el("a", { href: wordAddress(veto.second) }, bdi(veto.second)),
+  );
 
 function state(veto) {
   if (veto.withdrawn) {
     const { author, reason, at } = veto.withdrawn;
     return el("span", { class: "muted" }, "withdrawn by ", bdi(author), ", ", time(at), ": ", bdi(reason));
   }
-  return el("button", {
-    type: "button", class: "small", "aria-label": `Withdraw the veto of ${veto.first} and ${veto.second}`,
-    onclick: () => withdraw(veto, () => show(read())),
-  }, "Withdraw…");
+  return el(
+    "button",
+    {
+      type: "button",
+      class: "small",
+      "aria-label": `Withdraw the veto of ${veto.first} and ${veto.second}`,
+      onclick: () => withdraw(veto, () => show(read())),
+    },
+    "Withdraw…",
+  );
 }
 
 const COLUMNS = [
@@ -36,22 +49,35 @@ const COLUMNS = [
 async function list(set, signal) {
   const which = { state: byId("withdrawn").checked ? "all" : "standing", limit: PAGE };
   const page = await get(route("sets", set, "vetoes") + query(which), signal);
-  if (!page.items.length) return el("p", { class: "note" }, `No pair of ${set} is struck${which.state === "all" ? ", nor ever was" : ""}.`);
+  if (!page.items.length)
+    return el("p", { class: "note" }, `No pair of ${set} is struck${which.state === "all" ? ", nor ever was" : ""}.`);
   const vetoes = page.items;
   const box = el("div", { class: "panel" });
   const draw = () => {
-    const more = page.next && el("button", {
-      type: "button",
-      onclick: async () => {
-        const part = await get(route("sets", set, "vetoes") + query({ ...which, cursor: page.next }));
-        vetoes.push(...part.items);
-        page.next = part.next;
-        draw();
-        say(`${count(vetoes.length, "pair")} are shown.`);
-      },
-    }, "Show more");
-    box.replaceChildren(table(`Struck pairs of ${set}, newest first`, COLUMNS, vetoes,
-      { sorting, className: "vetoes", more: (veto) => ({ class: veto.withdrawn ? "withdrawn" : null }) }), ...(more ? [more] : []));
+    const more =
+      page.next &&
+      el(
+        "button",
+        {
+          type: "button",
+          onclick: async () => {
+            const part = await get(route("sets", set, "vetoes") + query({ ...which, cursor: page.next }));
+            vetoes.push(...part.items);
+            page.next = part.next;
+            draw();
+            say(`${count(vetoes.length, "pair")} are shown.`);
+          },
+        },
+        "Show more",
+      );
+    box.replaceChildren(
+      table(`Struck pairs of ${set}, newest first`, COLUMNS, vetoes, {
+        sorting,
+        className: "vetoes",
+        more: (veto) => ({ class: veto.withdrawn ? "withdrawn" : null }),
+      }),
+      ...(more ? [more] : []),
+    );
   };
   draw();
   return box;
@@ -65,13 +91,27 @@ async function effect(set, signal) {
   const seen = await get(`${route("sets", set, "vetoes")}/effect`, signal);
   const lost = seen.words_left_without;
   const words = lost.slice(0, 50).flatMap((word, k) => [k ? ", " : "", el("a", { href: wordAddress(word) }, bdi(word))]);
-  return el("div", { class: "panel" }, el("h3", {}, "What the vetoes would do"), el("dl", { class: "made" },
-    fact("Standing vetoes", `${whole(seen.standing)}, of which the set holds ${whole(seen.in_set)}`),
-    fact("Neighbors removed", whole(seen.neighbors_removed)),
-    fact("Words left without a neighbor", ...(lost.length ? [...words, lost.length > 50 ? ` and ${whole(lost.length - 50)} more` : ""] : ["none"])),
-    fact("The set now", sha(seen.before)), fact("The set without them", seen.after === seen.before ? "the same" : sha(seen.after))),
-  el("p", {}, "To make that set, download ", el("code", {}, "vetoes.txt"), " and run:"),
-  command(`xlt-augment synonyms veto ${quoted(service.sets.find((one) => one.name === set)?.source ?? set)} ${set}-vetoed.arrow --pairs vetoes.txt`));
+  return el(
+    "div",
+    { class: "panel" },
+    el("h3", {}, "What the vetoes would do"),
+    el(
+      "dl",
+      { class: "made" },
+      fact("Standing vetoes", `${whole(seen.standing)}, of which the set holds ${whole(seen.in_set)}`),
+      fact("Neighbors removed", whole(seen.neighbors_removed)),
+      fact(
+        "Words left without a neighbor",
+        ...(lost.length ? [...words, lost.length > 50 ? ` and ${whole(lost.length - 50)} more` : ""] : ["none"]),
+      ),
+      fact("The set now", sha(seen.before)),
+      fact("The set without them", seen.after === seen.before ? "the same" : sha(seen.after)),
+    ),
+    el("p", {}, "To make that set, download ", el("code", {}, "vetoes.txt"), " and run:"),
+    command(
+      `xlt-augment synonyms veto ${quoted(service.sets.find((one) => one.name === set)?.source ?? set)} ${set}-vetoed.arrow --pairs vetoes.txt`,
+    ),
+  );
 }
 
 async function download() {
@@ -92,8 +132,10 @@ export async function show({ set }) {
   byId("vetoes-tools").hidden = !service.facts.vetoes;
   byId("vetoes-effect").hidden = !service.facts.vetoes;
   if (!service.facts.vetoes) {
-    byId("vetoes-list").replaceChildren(el("p", { class: "note" }, "This service keeps no veto lists. Start it with a file for them:"),
-      command(`xlt-augment serve ${set} --vetoes vetoes.sqlite`));
+    byId("vetoes-list").replaceChildren(
+      el("p", { class: "note" }, "This service keeps no veto lists. Start it with a file for them:"),
+      command(`xlt-augment serve ${set} --vetoes vetoes.sqlite`),
+    );
     return;
   }
   byId("strike-any").title = mayWrite() ? "" : "Needs a token that may write";

@@ -29,7 +29,15 @@ async function neighborhood(set, word, signal) {
   if (word !== "." && word !== "..") return get(route("sets", set, "neighbors", word) + query({ limit: PAGE }), signal);
   const batch = await post(route("sets", set, "neighbors"), { words: [word] }, signal);
   if (batch.rows.length) return { ...batch, ...batch.rows[0], next: null };
-  throw new ApiError({ id: "", status: 404, doing: `looking up ${word}`, found: "no such word", expected: "a word of the set", remedy: "Check the spelling", close: [] });
+  throw new ApiError({
+    id: "",
+    status: 404,
+    doing: `looking up ${word}`,
+    found: "no such word",
+    expected: "a word of the set",
+    remedy: "Check the spelling",
+    close: [],
+  });
 }
 
 async function all(set, word, signal) {
@@ -45,14 +53,20 @@ async function all(set, word, signal) {
 /** The other words of the standing vetoes of a word. */
 async function struckWith(set, word, signal) {
   if (!service.facts.vetoes) return new Set();
-  const { items } = await get(route("sets", set, "vetoes") + query({ state: "standing", word, limit: service.facts.limits.page }), signal);
+  const { items } = await get(
+    route("sets", set, "vetoes") + query({ state: "standing", word, limit: service.facts.limits.page }),
+    signal,
+  );
   return new Set(items.map((veto) => (veto.first === word ? veto.second : veto.first)));
 }
 
 /** The neighbors' own neighbors: word -> words. The drawing does without them where they cannot be had. */
 async function further(set, rows, signal) {
   const known = (word) => word.length && Array.from(word).length <= service.facts.limits.word && word.isWellFormed();
-  const words = rows.slice(0, DRAWN).map((row) => row.word).filter(known);
+  const words = rows
+    .slice(0, DRAWN)
+    .map((row) => row.word)
+    .filter(known);
   if (!words.length) return new Map();
   const batch = await post(route("sets", set, "neighbors"), { words }, signal).catch((error) => {
     if (error.name === "AbortError") throw error;
@@ -73,33 +87,68 @@ function rows(state, found, struck) {
   const place = new Map(found.neighbors.map((entry, k) => [entry, k]));
   const ranked = found.neighbors.every((entry) => entry.distance === null);
   const columns = [
-    { name: "Neighbor", head: true, value: (entry) => entry.word, cell: (entry) => el("a", { href: wordAddress(entry.word) }, bdi(entry.word)) },
+    {
+      name: "Neighbor",
+      head: true,
+      value: (entry) => entry.word,
+      cell: (entry) => el("a", { href: wordAddress(entry.word) }, bdi(entry.word)),
+    },
     { name: "Distance", value: (entry) => (ranked ? place.get(entry) : entry.distance), cell: (entry) => bar(entry, end) },
     { name: "Where it comes from", className: "origin", value: rank, cell: origin },
   ];
-  if (service.facts.vetoes) columns.push({
-    name: "Veto", value: (entry) => Number(!struck.has(entry.word)),
-    cell: (entry) => struck.has(entry.word)
-      ? el("a", { class: "tag bad", href: address({ view: "vetoes" }) }, "struck")
-      : el("button", {
-        type: "button", class: "small", "aria-label": `Strike ${state.word} and ${entry.word}`,
-        onclick: () => strike({ first: state.word, second: entry.word }, () => show(state)),
-      }, "Strike…"),
+  if (service.facts.vetoes)
+    columns.push({
+      name: "Veto",
+      value: (entry) => Number(!struck.has(entry.word)),
+      cell: (entry) =>
+        struck.has(entry.word)
+          ? el("a", { class: "tag bad", href: address({ view: "vetoes" }) }, "struck")
+          : el(
+              "button",
+              {
+                type: "button",
+                class: "small",
+                "aria-label": `Strike ${state.word} and ${entry.word}`,
+                onclick: () => strike({ first: state.word, second: entry.word }, () => show(state)),
+              },
+              "Strike…",
+            ),
+    });
+  return table(`Neighbors of ${state.word}`, columns, found.neighbors, {
+    sorting,
+    className: "neighbors",
+    more: (entry) => ({ class: struck.has(entry.word) ? "struck" : null }),
   });
-  return table(`Neighbors of ${state.word}`, columns, found.neighbors,
-    { sorting, className: "neighbors", more: (entry) => ({ class: struck.has(entry.word) ? "struck" : null }) });
 }
 
 const key = (kind, said) => el("li", {}, el("span", { class: `key ${kind}`, "aria-hidden": "true" }), said);
 
 function legend(plan, found, struck) {
   const kinds = new Set(found.neighbors.map((entry) => entry.origin?.source ?? "plain"));
-  const said = plan.rings.length ? "The further from the middle, the greater the distance." : "The set records no distances: nearest first, clockwise from the top.";
-  return el("figcaption", {}, el("ul", { class: "keys" },
-    kinds.has("constraint") && key("constraint", "constraint"), kinds.has("vectors") && key("vectors", "vectors"),
-    kinds.has("plain") && key("plain", kinds.size > 1 ? "origin not recorded" : "neighbor"),
-    plan.ring && key("far", "neighbor’s neighbor"), struck.size > 0 && key("struck", "struck")),
-  el("p", {}, said, plan.left ? ` The nearest ${plan.nodes.filter((node) => node.ring === 1).length} of ${count(found.neighbors.length, "neighbor")} are drawn.` : ""));
+  const said = plan.rings.length
+    ? "The further from the middle, the greater the distance."
+    : "The set records no distances: nearest first, clockwise from the top.";
+  return el(
+    "figcaption",
+    {},
+    el(
+      "ul",
+      { class: "keys" },
+      kinds.has("constraint") && key("constraint", "constraint"),
+      kinds.has("vectors") && key("vectors", "vectors"),
+      kinds.has("plain") && key("plain", kinds.size > 1 ? "origin not recorded" : "neighbor"),
+      plan.ring && key("far", "neighbor’s neighbor"),
+      struck.size > 0 && key("struck", "struck"),
+    ),
+    el(
+      "p",
+      {},
+      said,
+      plan.left
+        ? ` The nearest ${plan.nodes.filter((node) => node.ring === 1).length} of ${count(found.neighbors.length, "neighbor")} are drawn.`
+        : "",
+    ),
+  );
 }
 
 /** Draws for the width there is, again when that changes. */
@@ -121,7 +170,12 @@ function picture(state, found, beyond, struck) {
   return figure;
 }
 
-const links = (words) => el("ul", { class: "words" }, words.map((word) => el("li", {}, el("a", { href: wordAddress(word) }, bdi(word)))));
+const links = (words) =>
+  el(
+    "ul",
+    { class: "words" },
+    words.map((word) => el("li", {}, el("a", { href: wordAddress(word) }, bdi(word)))),
+  );
 
 async function unknown(state, error, signal) {
   const near = await get(route("sets", state.set, "words") + query({ near: state.word, limit: 12 }), signal).catch((other) => {
@@ -130,19 +184,42 @@ async function unknown(state, error, signal) {
   });
   const words = [...new Set([...error.problem.close, ...near.items.map((entry) => entry.word)])];
   tell(`${state.word} is not in ${state.set}`);
-  return [el("div", { class: "note" }, el("p", {}, bdi(state.word), " is not in the set ", el("strong", {}, state.set),
-    words.length ? ". Near in spelling:" : ", nor is a word like it."), words.length > 0 && links(words))];
+  return [
+    el(
+      "div",
+      { class: "note" },
+      el(
+        "p",
+        {},
+        bdi(state.word),
+        " is not in the set ",
+        el("strong", {}, state.set),
+        words.length ? ". Near in spelling:" : ", nor is a word like it.",
+      ),
+      words.length > 0 && links(words),
+    ),
+  ];
 }
 
 async function welcome(state, signal) {
   const { items } = await get(route("sets", state.set, "words") + query({ limit: 400 }), signal);
   const rich = items.toSorted((a, b) => b.neighbors - a.neighbors).slice(0, 24);
-  return el("div", { class: "note" }, el("p", {}, "Search a word above, or begin with one of these:"), links(rich.map((entry) => entry.word)));
+  return el(
+    "div",
+    { class: "note" },
+    el("p", {}, "Search a word above, or begin with one of these:"),
+    links(rich.map((entry) => entry.word)),
+  );
 }
 
 function facts(state, found) {
-  const words = [count(found.neighbors.length, "neighbor"), " in ", el("strong", {}, state.set), " · ",
-    el("a", { href: address({ view: "sentence" }) }, "try a sentence")];
+  const words = [
+    count(found.neighbors.length, "neighbor"),
+    " in ",
+    el("strong", {}, state.set),
+    " · ",
+    el("a", { href: address({ view: "sentence" }) }, "try a sentence"),
+  ];
   if (service.sets.length > 1) words.push(" · ", el("a", { href: address({ view: "compare" }) }, "compare with another set"));
   return words;
 }
@@ -152,16 +229,25 @@ async function drawn(state, signal) {
   try {
     found = await all(state.set, state.word, signal);
   } catch (error) {
-    const strange = error instanceof ApiError && error.problem.status === 404 && service.sets.some((one) => one.name === state.set);
+    const strange =
+      error instanceof ApiError && error.problem.status === 404 && service.sets.some((one) => one.name === state.set);
     if (!strange) throw error;
     return unknown(state, error, signal);
   }
-  const [struck, beyond] = await Promise.all([struckWith(state.set, state.word, signal), further(state.set, found.neighbors, signal)]);
+  const [struck, beyond] = await Promise.all([
+    struckWith(state.set, state.word, signal),
+    further(state.set, found.neighbors, signal),
+  ]);
   if (signal.aborted) return [];
   byId("word-facts").replaceChildren(...facts(state, found));
   tell(`${state.word}: ${count(found.neighbors.length, "neighbor")}`);
   if (!found.neighbors.length) return el("p", { class: "note" }, "The word is in the set, without any neighbor.");
-  return el("div", { class: "pair" }, picture(state, found, beyond, struck), el("div", { class: "panel" }, rows(state, found, struck)));
+  return el(
+    "div",
+    { class: "pair" },
+    picture(state, found, beyond, struck),
+    el("div", { class: "panel" }, rows(state, found, struck)),
+  );
 }
 
 export async function show(state) {
