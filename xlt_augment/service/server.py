@@ -137,4 +137,4 @@ class _Server(uvicorn.Server):
             except XltError as error:
                 log.error("reload %s: %s", name, error)
             else:
-                log.warning("reloaded %s: sha256 %s", name, now.synonyms.sha256)
+                log.info("reloaded %s: sha256 %s", name, now.synonyms.sha256)
