@@ -52,7 +52,7 @@ def serving_once() -> Iterator[None]:
 @contextmanager
 def example_service(folder: Path) -> Iterator[str]:
     """The service that the examples speak of: its address, with a token that may write."""
-    with serving("default", "published=published.json", home=folder / "home", env={"XLT_STORE": ""}) as served:
+    with serving("default", "ours=published.json", home=folder / "home", env={"XLT_STORE": ""}) as served:
         yield served.address
 
 

@@ -106,12 +106,12 @@ def test_every_setting_means_what_it_means_in_augment(client: TestClient, settin
         ({"texts": [1]}, "texts.0"),
         ({"texts": ["a" * 10_000] * 10, "m": 100}, "10,000,000 characters of all variants"),
         ({"m": 0}, "body.m"),
-        ({"m": 1_000_000}, "body.m"),
+        ({"m": 1_000_000}, '"reading body.m", "found": "1000000", "expected": "less than or equal to 1000"'),
         ({"m": 2.5}, "body.m"),
         ({"m": "3"}, "body.m"),
         ({"m": True}, "body.m"),
         ({"p": -0.1}, "body.p"),
-        ({"p": 1.5}, "body.p"),
+        ({"p": 1.5}, '"reading body.p", "found": "1.5", "expected": "less than or equal to 1 or \'uniform\'"'),
         ({"p": "0.5"}, "body.p"),
         ({"p": True}, "body.p"),
         ({"p": "uniform", "method": "swap"}, "uniform for a swap"),
@@ -139,6 +139,12 @@ def test_what_cannot_be_used_is_refused_in_four_parts(client: TestClient, wrong:
     error = answer.json()["error"]
     assert where in json.dumps(error, ensure_ascii=False)
     assert all(error[part] for part in ("id", "doing", "found", "expected", "remedy"))
+
+
+def test_a_body_that_is_not_utf8_is_told_so(client: TestClient) -> None:
+    answer = client.post("/v1/augment", content=b'{"texts": ["\xff"]}', headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["expected"] == "HTTP, and a body of JSON in UTF-8"
 
 
 def test_an_unknown_set_is_404_with_near_names(client: TestClient) -> None:

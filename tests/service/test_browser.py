@@ -279,6 +279,7 @@ def test_a_token_leaves_the_address_and_is_asked_for_where_none_is_good(browser:
         view.goto(f"{live.address}/#word=film&token=wrong-token-wrong-token")
         dialog = view.get_by_role("dialog", name="A token is needed")
         expect(dialog).to_be_visible()
+        expect(dialog).to_contain_text("The service found a wrong one.")
         assert view.evaluate("location.hash") == "#word=film"
         dialog.get_by_label("Token").fill(READ)
         dialog.get_by_role("button", name="Use it").click()

@@ -7,7 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.service.asgi import WRITE, ask, bearing, behind_guard, echo
+from xlt_augment.errors import UsageError
 from xlt_augment.service.hosts import Authority, Hosts, from_elsewhere, parse
+from xlt_augment.service.server import serve
 from xlt_augment.service.settings import Settings, Tokens
 
 LABEL = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True)
@@ -116,6 +118,12 @@ def test_any_free_port_is_the_one_the_request_came_in_by() -> None:
     hosts = Hosts(Settings(port=0))
     assert hosts.allows(b"localhost:4000", 4000)
     assert not hosts.allows(b"localhost:4001", 4000)
+
+
+@pytest.mark.parametrize("name", ["http://a.example", "a.example/", "a b", "", "*.example", "a.example:0"])
+def test_a_host_that_no_request_can_name_is_refused_at_the_start(name: str) -> None:
+    with pytest.raises(UsageError, match="reading the allowed hosts: found .* without http://"):
+        serve(Settings(sets=("no-such-set",), allowed_hosts=(name,)))  # before anything is opened
 
 
 def test_strangers_fill_no_memory() -> None:

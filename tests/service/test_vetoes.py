@@ -56,7 +56,7 @@ class Lists(RuleBasedStateMachine):
             with pytest.raises(Refused, match="twice"):
                 lists.propose(set, "ab", first, second, who, "why")
         elif known := [r for r in self.expected(set, "standing") if r.pair == (min(first, second), max(first, second))]:
-            with pytest.raises(Refused, match=f"struck by {known[0].author} at {known[0].at}: why") as refused:
+            with pytest.raises(Refused, match=f"veto by {known[0].author} of {known[0].at}: why") as refused:
                 lists.propose(set, "ab", first, second, who, "why")
             assert refused.value.status == 409
         else:
@@ -71,7 +71,7 @@ class Lists(RuleBasedStateMachine):
         lists = self.services[service]
         known = next((r for r in self.expected(set) if r.id == id), None)
         if known is None or known.withdrawn_at is not None:
-            with pytest.raises(Refused, match="withdrawn by Cy" if known else "no such number") as refused:
+            with pytest.raises(Refused, match="one that Cy withdrew" if known else "no such number") as refused:
                 lists.withdraw(set, id, "Cy", "sorry")
             assert refused.value.status == (409 if known else 404)
         else:

@@ -44,7 +44,7 @@ def _strike(client: TestClient, first: str, second: str, **other: str) -> Any:
 def _refused(answer: Any, status: int, found: str) -> None:
     error = Failure.model_validate(answer.json()).error
     assert (answer.status_code, error.status) == (status, status)
-    assert re.search(found, error.found), error
+    assert re.search(found, f"{error.found}; {error.expected}"), error
     assert all((error.id, error.doing, error.expected, error.remedy))
 
 
@@ -57,12 +57,12 @@ def test_a_pair_is_struck_listed_and_withdrawn(service: Service, client: TestCli
     }  # fmt: skip
     assert client.get(LIST).json() == {"set": "small", "revision": 1, "items": [struck], "next": None}
     assert client.get("/v1/sets/other/vetoes").json() == {"set": "other", "revision": 0, "items": [], "next": None}
-    _refused(client.post(LIST, json={"first": "bad", "second": "good", **WHY}), 409, "struck by Ann at 2026-01-02T03:04:05Z")
+    _refused(client.post(LIST, json={"first": "bad", "second": "good", **WHY}), 409, "a veto by Ann of 2026-01-02T03:04:05Z")
     _refused(client.post("/v1/sets/other/vetoes/1/withdraw", json=WHY), 404, "no such number")
     withdrawn = client.post(f"{LIST}/1/withdraw", json={"author": "Bo", "reason": "not quite"})
     by = {"author": "Bo", "reason": "not quite", "at": "2026-01-02T03:04:06Z"}
     assert (withdrawn.status_code, withdrawn.json()) == (200, struck | {"withdrawn": by})
-    _refused(client.post(f"{LIST}/1/withdraw", json=WHY), 409, "withdrawn by Bo")
+    _refused(client.post(f"{LIST}/1/withdraw", json=WHY), 409, "one that Bo withdrew")
     assert client.get(LIST).json()["items"] == []
     for state in ("withdrawn", "all"):
         assert client.get(LIST, params={"state": state}).json()["items"] == [withdrawn.json()]
@@ -138,12 +138,13 @@ def test_what_cannot_be_read_is_refused(client: TestClient, path: str, status: i
 
 @pytest.mark.parametrize(
     ("body", "found"),
-    [({"first": "a", "second": "a"}, "'a' twice"), ({"first": "a", "second": ""}, "at least 1"), ({"first": "a"}, "required"),
+    [({"first": "a", "second": "a"}, "'a' twice"), ({"first": "a", "second": ""}, "at least 1"), ({"first": "a"}, "nothing;"),
      ({"first": "a", "second": "b\n"}, r"the word 'b\\n'"), ({"first": "#a", "second": "#b"}, "begin with #"),
      ({"first": "a", "second": "x" * 65}, "at most 64"), ({"first": "a", "second": "b", "author": "  "}, "0 characters"),
      ({"first": "a", "second": "b", "reason": "x" * 1_001}, "at most 1000"), ({"first": 1, "second": "b"}, "string"),
-     ({"first": "a", "second": "b", "author": "\u202ennA"}, r"U\+202E"), ({"first": "a", "second": "b", "more": 1}, "Extra"),
-     ({"first": "a", "second": "b", "reason": "a\nb"}, r"U\+000A"), ({"first": "a", "second": "\ud800"}, "surrogate|unicode")],
+     ({"first": "a", "second": "b", "author": "\u202ennA"}, r"U\+202E"),
+     ({"first": "a", "second": "b", "more": 1}, "not known"),
+     ({"first": "a", "second": "b", "reason": "a\nb"}, r"U\+000A"), ({"first": "a", "second": "\ud800"}, "valid string")],
 )  # fmt: skip
 def test_what_cannot_be_struck_is_refused_and_nothing_is_written(
     service: Service, client: TestClient, body: dict[str, Any], found: str

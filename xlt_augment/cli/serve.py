@@ -19,7 +19,10 @@ xlt-augment serve default --vetoes vetoes.sqlite --rate 500 --no-access-log"""
 
 @click.command(cls=Help, epilog=_EXAMPLES)
 @click.argument("sets", metavar="[SET]...", nargs=-1)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on. Any but loopback needs a token.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True,
+    help="Address to listen on. Any but loopback needs a token; 0.0.0.0, which is all, needs --allowed-host too.",
+)  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65_535), default=8_765, show_default=True, help="Port; 0 for any that is free.")
 @click.option(
     "--store", envvar="XLT_STORE", show_envvar=True, metavar="URL",
@@ -36,8 +39,9 @@ xlt-augment serve default --vetoes vetoes.sqlite --rate 500 --no-access-log"""
     "XLT_SERVICE_READ_TOKEN and XLT_SERVICE_WRITE_TOKEN are read.",
 )  # fmt: skip
 @click.option(
-    "--allowed-host", "allowed_hosts", metavar="NAME", multiple=True, help="Answer requests for this host too. Repeatable."
-)
+    "--allowed-host", "allowed_hosts", metavar="NAME", multiple=True,
+    help="Answer requests for this host too: the name or address by which others reach the service. Repeatable.",
+)  # fmt: skip
 @click.option(
     "--trusted-proxy", "trusted_proxies", metavar="ADDRESS", multiple=True,
     help="IP address of a proxy that adds the client's address to X-Forwarded-For; limits then hold for each of its clients. "
@@ -76,6 +80,8 @@ def serve(
     )  # fmt: skip
     settings, made = with_write_token(settings)
     page = f"/#token={made}" if made else ""
+    if host in {"0.0.0.0", "::"} and not allowed_hosts:
+        click.echo(f"others cannot ask on {host} yet: give --allowed-host NAME, the name or address they reach it by", err=True)
     run(settings, ready=lambda address: _tell(f"serving {', '.join(settings.sets)} on {address}{page}"))
 
 

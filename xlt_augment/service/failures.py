@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,16 @@ from xlt_augment.errors import StoreError, UsageError, XltError
 
 log = logging.getLogger("xlt.error")
 _SHOWN = 80  # characters of a bad value in an answer
+_EXTRA = "extra_forbidden"
+_FIELD = re.compile(r"\w+", re.ASCII)
+_PYDANTIC = re.compile(r"^(Input|String|List|Value) should (be|have) ")
+_OBJECT = "a JSON object"
+_EXPECTED = {
+    "missing": "a value", "list_type": "a list", _EXTRA: "those of /openapi.json alone",
+    "json_invalid": _OBJECT, "dict_type": _OBJECT, "model_type": _OBJECT, "model_attributes_type": _OBJECT,
+}  # fmt: skip
 _HTTP = {
+    400: ("a request that cannot be read", "HTTP, and a body of JSON in UTF-8", "Correct it"),
     404: ("no such address", "one of those in /openapi.json", "Check the address"),
     405: ("a method that this address does not have", "one of those in /openapi.json", "Check the method"),
 }
@@ -106,18 +116,50 @@ def _parts(request: Request, error: XltError) -> dict[str, Any]:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    value = first.get("input")
-    shown = "" if isinstance(value, (dict, list)) or value is None else f", {_short(value)}"
+    errors = error.errors()
+    where = _where(errors[0])
+    # A value of which there are two kinds (a number or 'uniform') fails as each of them.
+    expected = dict.fromkeys(_expected(one) for one in errors if _where(one) == where)
     return problem_response(
         422,
         id=request_id(request),
         doing=f"reading {_short(where)}",
-        found=f"{_short(first['msg'])}{shown}",
-        expected="what /openapi.json says",
-        remedy="Correct the request",
+        found=_found(errors[0]),
+        expected=_short(" or ".join(expected)),
+        remedy="Correct the request; /openapi.json describes it",
     )
+
+
+def _where(error: Mapping[str, Any]) -> str:
+    """`body.texts.0`, without the names that pydantic has for kinds of a value."""
+    first, *rest = error["loc"]
+    if error["type"] == "json_invalid":
+        return "body"
+    return ".".join([str(first), *(str(part) for part in rest if _FIELD.fullmatch(str(part)) or error["type"] == _EXTRA)])
+
+
+def _expected(error: Mapping[str, Any]) -> str:
+    known = _EXPECTED.get(error["type"])
+    if known is not None:
+        return known
+    # "Input should be a valid integer, unable to parse string as an integer", "List should have at least 1 item after ..."
+    text = _PYDANTIC.sub("", str(error["msg"]))
+    return text.partition(", unable")[0].partition(" after validation")[0]
+
+
+def _found(error: Mapping[str, Any]) -> str:
+    kind, value = error["type"], error.get("input")
+    if kind == "missing":
+        return "nothing"
+    if kind == "json_invalid":
+        return _short(f"no JSON ({error.get('ctx', {}).get('error', 'unreadable')} at character {error['loc'][-1]})")
+    if kind == _EXTRA:
+        return "a field that is not known"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "an object"
+    return _short(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _short(value: object) -> str:
@@ -128,10 +170,11 @@ def _short(value: object) -> str:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     found, expected, remedy = _HTTP.get(error.status_code, ("a request that HTTP does not allow", "another", "Correct it"))
+    doing = "reading the request" if error.status_code == 400 else "finding what answers"
     return problem_response(
         error.status_code,
         id=request_id(request),
-        doing="finding what answers",
+        doing=doing,
         found=found,
         expected=expected,
         remedy=remedy,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from xlt_augment.errors import UsageError
 from xlt_augment.service.settings import Settings
 from xlt_augment.service.tokens import canonical_address, is_loopback
 
@@ -44,6 +45,18 @@ def parse(text: str) -> Authority | None:
         return None
 
 
+def _named(name: str) -> Authority:
+    """What `--allowed-host` names. Raises UsageError for what no Host header can say, such as an address with http://."""
+    address = canonical_address(name)
+    found = Authority(address, None) if address else parse(name)
+    if found is None:
+        raise UsageError(
+            "reading the allowed hosts", found=repr(name), expected="a name or an address, with a port or without",
+            remedy="Give it as in synonyms.example.org, without http:// and path",
+        )  # fmt: skip
+    return found
+
+
 class Hosts:
     """The names under which this service may be asked for."""
 
@@ -53,9 +66,7 @@ class Hosts:
         if is_loopback(bound) or own & {"0.0.0.0", "::"}:
             own |= set(_LOOPBACK)
         self._own = own - {"0.0.0.0", "::", ""}  # these name no host
-        self._named = [
-            parse(name) or Authority(canonical_address(name) or name.lower(), None) for name in settings.allowed_hosts
-        ]
+        self._named = [_named(name) for name in settings.allowed_hosts]
         self._port = settings.port
         self._known: dict[tuple[bytes, int | None], bool] = {}
 

@@ -15,6 +15,7 @@ import uvicorn
 from xlt_augment.errors import UsageError, XltError
 from xlt_augment.service.application import create_app
 from xlt_augment.service.catalogue import Catalogue
+from xlt_augment.service.hosts import Hosts
 from xlt_augment.service.logs import configure
 from xlt_augment.service.protocol import protocol_for
 from xlt_augment.service.settings import Settings
@@ -44,6 +45,7 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
     Raises UsageError for settings that must not be, XltError for what cannot be opened, before anything is served.
     """
     check(settings)
+    Hosts(settings)  # refuses names that no request can be for
     configure(settings.access_log)
     service = open_service(settings)
     with _listening(settings.host, settings.port) as listener:
@@ -137,4 +139,4 @@ class _Server(uvicorn.Server):
             except XltError as error:
                 log.error("reload %s: %s", name, error)
             else:
-                log.warning("reloaded %s: sha256 %s", name, now.synonyms.sha256)
+                log.info("reloaded %s: sha256 %s", name, now.synonyms.sha256)

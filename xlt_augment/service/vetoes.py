@@ -93,7 +93,7 @@ class VetoLists:
             where = "set_name = ? AND first = ? AND second = ? AND withdrawn_at IS NULL"
             if known := _first(connection, where, set, *pair):
                 raise Refused(
-                    409, doing=doing, found=f"them struck by {known.author} at {known.at}: {known.reason}",
+                    409, doing=doing, found=f"a veto by {known.author} of {known.at}: {known.reason}",
                     expected="a pair that is not on the list", remedy=f"Nothing is left to do; it is number {known.id}",
                 )  # fmt: skip
             row = connection.execute(
@@ -115,7 +115,7 @@ class VetoLists:
                 )  # fmt: skip
             if known.withdrawn_at is not None:
                 raise Refused(
-                    409, doing=doing, found=f"it withdrawn by {known.withdrawn_by} at {known.withdrawn_at}",
+                    409, doing=doing, found=f"one that {known.withdrawn_by} withdrew at {known.withdrawn_at}",
                     expected="a veto that stands", remedy="Nothing is left to do",
                 )  # fmt: skip
             connection.execute(

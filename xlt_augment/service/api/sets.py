@@ -141,7 +141,7 @@ def _checked(word: str) -> str:
     if not 1 <= len(word) <= schemas.LIMITS.word:
         raise Refused(
             422, doing="looking up a word", found=f"one of {len(word):,} characters",
-            expected=f"1 to {schemas.LIMITS.word}", remedy="Shorten it",
+            expected=f"1 to {schemas.LIMITS.word}", remedy="Ask for a word of that length",
         )  # fmt: skip
     return word
 

@@ -126,7 +126,9 @@ export async function withdraw(veto, done) {
 export function start(refresh) {
   entered = refresh;
   byId("token").addEventListener("input", () => byId("token").setCustomValidity(""));
-  onToken((problem) => askToken("A token is needed", `${problem.found}. ${problem.remedy}.`));
+  onToken((problem) => askToken("A token is needed", problem.found === "none"
+    ? "This service answers those who have a token. Whoever keeps it has one for you."
+    : `The service found ${problem.found}. Whoever keeps it knows the right one.`));
   byId("access").addEventListener("click", async () => {
     if (!(await askToken("Enter a token", "It decides whether you may read, or write as well."))) return;
     service.facts = await get(route("service"));
