@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from xlt_augment.cli.options import Help
 from xlt_augment.errors import UsageError
@@ -33,6 +34,7 @@ xlt-augment serve default --vetoes vetoes.sqlite --rate 500 --no-access-log"""
     help="SQLite file of the veto lists, made where there is none.  [default: xlt/vetoes.sqlite in XDG_DATA_HOME or "
     "~/.local/share]",
 )  # fmt: skip
+@click.option("--no-vetoes", is_flag=True, help="Keep no veto lists, and no file for them.")
 @click.option(
     "--tokens", type=click.Path(path_type=Path), metavar="FILE",
     help="File with a line 'read TOKEN' or 'write TOKEN' each, which nobody else may read (mode 0600). Besides, "
@@ -53,7 +55,7 @@ xlt-augment serve default --vetoes vetoes.sqlite --rate 500 --no-access-log"""
 )  # fmt: skip
 @click.option("--access-log/--no-access-log", default=True, show_default=True, help="Write a line for each request to stderr.")
 def serve(
-    sets: tuple[str, ...], host: str, port: int, store: str | None, vetoes: Path | None, tokens: Path | None,
+    sets: tuple[str, ...], host: str, port: int, store: str | None, vetoes: Path | None, no_vetoes: bool, tokens: Path | None,
     allowed_hosts: tuple[str, ...], trusted_proxies: tuple[str, ...], rate: float, access_log: bool,
 ) -> None:  # fmt: skip
     """Serve synonym sets: a page to look at them and try sentences, and an HTTP API (docs/service.md).
@@ -61,6 +63,8 @@ def serve(
     A SET is an embedded name (default), a file, or a name in the store; NAME=SET gives it another name. SIGHUP opens all
     again; SIGTERM and Ctrl-C end what was begun, then stop.
     """
+    if no_vetoes and click.get_current_context().get_parameter_source("vetoes") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--vetoes and --no-vetoes exclude one another; give one of them.")
     try:
         from xlt_augment.service.server import serve as run
     except ModuleNotFoundError as error:
@@ -74,7 +78,7 @@ def serve(
     from xlt_augment.service.tokens import read_tokens, with_write_token
 
     settings = Settings(
-        sets=sets or ("default",), host=host, port=port, store=store, vetoes=vetoes or _vetoes_home(),
+        sets=sets or ("default",), host=host, port=port, store=store, vetoes=None if no_vetoes else vetoes or _vetoes_home(),
         allowed_hosts=allowed_hosts, access_log=access_log, limits=replace(Limits(), rate=rate),
         tokens=read_tokens(os.environ, tokens), trusted_proxies=trusted_proxies,
     )  # fmt: skip
@@ -94,5 +98,9 @@ def _tell(line: str) -> None:
 
 
 def _vetoes_home() -> Path:
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "xlt" / "vetoes.sqlite"
+    try:
+        return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "xlt" / "vetoes.sqlite"
+    except RuntimeError as error:
+        raise UsageError(
+            "looking for the veto lists", found="no home folder", expected="one", remedy="Give --vetoes FILE, or --no-vetoes"
+        ) from error

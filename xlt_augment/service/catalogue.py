@@ -1,6 +1,5 @@
 """The datasets of a store: which there are, what is known of one, and its first rows, without pulling it."""
 
-import logging
 import re
 import threading
 import time
@@ -24,7 +23,6 @@ from xlt_augment.store.records import damaged
 from xlt_augment.store.repository import Reference, Store, object_path
 from xlt_augment.store.storage.faults import Kind
 
-log = logging.getLogger("xlt.error")
 T = TypeVar("T")
 _LISTED = 3.0  # seconds that a listing of names holds
 _REST = 5.0  # seconds in which a store that gave no answer is not asked again: each question takes a thread until it gives up
@@ -197,7 +195,6 @@ class Catalogue:
         except Refused:
             raise
         except XltError as error:
-            log.error("%s: %s", doing, error)
             if error.found.startswith(_PASSING):
                 self._rest_until = time.monotonic() + _REST
                 raise _unanswered(doing, error.found) from error

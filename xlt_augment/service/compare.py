@@ -73,4 +73,4 @@ def _entry(word: str, a: list[Neighbor] | None, b: list[Neighbor] | None) -> dic
 
 
 def _neighbor(neighbor: Neighbor) -> dict[str, Any]:
-    return {"word": neighbor.word, "distance": neighbor.distance, "origin": None}
+    return neighbor._asdict()

@@ -94,6 +94,8 @@ def request_id(request: Request) -> str:
 async def _known(request: Request, error: Exception) -> Response:
     if isinstance(error, Refused):
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+        if isinstance(error.__cause__, XltError):  # which speaks of files and addresses
+            log.error("%s %s", request_id(request), error.__cause__)
         return problem_response(error.status, **_parts(request, error), close=error.close, headers=headers)
     if isinstance(error, UsageError):
         return problem_response(422, **_parts(request, error))

@@ -44,6 +44,6 @@ class Maker:
         if self._service.vetoes is None:
             raise Refused(
                 422, doing="leaving out vetoes", found="a service without veto lists", expected="one that keeps them",
-                remedy="Ask without vetoes, or have it started with --vetoes FILE",
+                remedy="Ask without vetoes, or have it started without --no-vetoes",
             )  # fmt: skip
         return self._service.vetoes.vetoed.of(shelved)

@@ -91,7 +91,7 @@ def _lists(service: Service) -> VetoLists:
     if service.vetoes is None:
         raise Refused(
             404, doing="finding the veto lists", found="a service without any", expected="one that was started with them",
-            remedy="Start it with: xlt-augment serve --vetoes FILE",
+            remedy="Start it without --no-vetoes",
         )  # fmt: skip
     return service.vetoes
 

@@ -201,14 +201,25 @@ async function unknown(state, error, signal) {
   ];
 }
 
-async function welcome(state, signal) {
-  const { items } = await get(route("sets", state.set, "words") + query({ limit: 400 }), signal);
+const KNOWN = "good movie happy story beautiful quickly small begin help answer important terrible road city money think".split(" ");
+
+/** Words to begin with: well-known ones where the set has them, else those of its first with the most neighbors. */
+async function beginnings(set, signal) {
+  const { rows } = await post(route("sets", set, "neighbors"), { words: KNOWN }, signal);
+  const known = rows.filter((row) => row.neighbors.length).map((row) => row.word);
+  if (known.length > 3) return known;
+  const { items } = await get(route("sets", set, "words") + query({ limit: 400 }), signal);
   const rich = items.toSorted((a, b) => b.neighbors - a.neighbors).slice(0, 24);
+  return rich.map((entry) => entry.word);
+}
+
+async function welcome(state, signal) {
+  const words = await beginnings(state.set, signal);
   return el(
     "div",
     { class: "note" },
     el("p", {}, "Search a word above, or begin with one of these:"),
-    links(rich.map((entry) => entry.word)),
+    links(words),
   );
 }
 

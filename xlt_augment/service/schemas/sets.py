@@ -49,12 +49,17 @@ class Origin(BaseModel):
     before: float | None = Field(description="Distance before counter-fitting.")
 
 
-class NeighborEntry(BaseModel):
-    """A word that may stand for the one asked for; distance null where the set does not know it."""
+class Measured(BaseModel):
+    """A neighbor; distance null where the set does not know it."""
 
     word: str
     distance: float | None
-    origin: Origin | None = None
+
+
+class NeighborEntry(Measured):
+    """A word that may stand for the one asked for, and where it comes from, null where the set recorded nothing of it."""
+
+    origin: Origin | None
 
 
 class Row(BaseModel):
@@ -121,8 +126,8 @@ class WordChange(BaseModel):
 
     word: str
     status: Literal["same", "changed", "only_in_a", "only_in_b", "in_neither"]
-    a: list[NeighborEntry]
-    b: list[NeighborEntry]
+    a: list[Measured]
+    b: list[Measured]
     added: list[str]
     removed: list[str]
     reordered: bool
