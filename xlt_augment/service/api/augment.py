@@ -1,12 +1,10 @@
 """Variants of texts."""
 
-import json
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from xlt_augment.service import schemas
-from xlt_augment.service.answers import ARROW_CONTENT, arrow_answer, json_bytes, wants_arrow
+from xlt_augment.service.answers import ARROW_CONTENT, arrow_answer, json_list, wants_arrow
 from xlt_augment.service.commands import command
 from xlt_augment.service.failures import Refused
 from xlt_augment.service.shelf import Shelved
@@ -48,9 +46,7 @@ class _Maker:
             struck = sorted({*synonyms.vetoes} - {*shelved.synonyms.vetoes})
             line = command(asked, shelved.name, shelved.source, struck)
             facts = {"set": shelved.name, "sha256": synonyms.sha256, "vetoed": len(struck), "command": line}
-        head = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))[:-1].encode()
-        results = b",".join(one.encode() for one in variants.to_json(limits))
-        return json_bytes(b"".join((head, b',"results":[', results, b"]}")))
+        return json_list(facts, "results", variants.to_json(limits))
 
     def _synonyms(self, asked: schemas.AugmentRequest, shelved: Shelved) -> SynonymSet:
         if not asked.vetoes:
