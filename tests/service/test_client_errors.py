@@ -87,21 +87,30 @@ def test_a_set_that_arrives_damaged_is_refused(tmp_path: Path) -> None:
                 remote.download()
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", "other rows", "other columns"])
-def test_variants_that_were_not_asked_for_are_refused(body: bytes | str) -> None:
-    if isinstance(body, str):
-        name = "text" if body == "other rows" else "word"
-        table = pa.table({"source_id": [0, 1], "variant": [1, 1], name: ["a", "b"]})
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        body = sink.getvalue().to_pybytes()
-    with answering(200, body, Content_Type="application/json") as (url, _), Client(url) as client:
-        client.__dict__["facts"] = {"limits": {"texts": 9, "work": 9}}
-        if b"text" in body:
-            assert client.augment(["a", "b"], m=1) == [["a"], ["b"]]
-        with pytest.raises(ServiceError, match="no variants as they were asked for"):
-            client.augment(["a"], m=1)
+def stream(column: str, texts: list[str]) -> bytes:
+    """Variants in Arrow, one of each text."""
+    table = pa.table({"source_id": range(len(texts)), "variant": [1] * len(texts), column: texts})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+GOOD = stream("text", ["once", "more"])
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", GOOD[:-80], GOOD.replace(b"more", b"mor\xff"), stream("text", ["a"]), stream("word", ["a", "b"])]
+)
+def test_variants_that_were_not_asked_for_are_refused(body: bytes) -> None:
+    for content in (GOOD, body):
+        with answering(200, content, Content_Type="application/json") as (url, _), Client(url) as client:
+            client.__dict__["facts"] = {"limits": {"texts": 9, "work": 9}}
+            if content is GOOD:
+                assert client.augment(["a", "b"], m=1) == [["once"], ["more"]]
+                continue
+            with pytest.raises(ServiceError, match="no variants as they were asked for"):
+                client.augment(["a", "b"], m=1)
 
 
 @pytest.mark.parametrize("error", [ConnectionAbortedError(), ssl.SSLEOFError(), BrokenPipeError()])

@@ -16,6 +16,7 @@ from xlt_augment.errors import StoreError, UsageError, XltError
 log = logging.getLogger("xlt.error")
 _SHOWN = 80  # characters of a bad value in an answer
 _HTTP = {
+    400: ("a body that cannot be read as JSON", "JSON in UTF-8, no number of thousands of digits", "Correct the body"),
     404: ("no such address", "one of those in /openapi.json", "Check the address"),
     405: ("a method that this address does not have", "one of those in /openapi.json", "Check the method"),
 }

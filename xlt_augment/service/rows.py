@@ -23,18 +23,12 @@ def place_of(shelved: Shelved, word: str) -> int | None:
     return at if at < len(words) and words[at].as_py() == word else None
 
 
-def rows_at(shelved: Shelved, rows: range) -> Iterator[dict[str, Any]]:
-    """`schemas.Row` of each of these rows."""
-    for start in range(rows.start, rows.stop, _AT_ONCE):
-        part = shelved.synonyms.table.slice(start, min(_AT_ONCE, rows.stop - start))
+def rows_in(shelved: Shelved, table: pa.Table) -> Iterator[dict[str, Any]]:
+    """`schemas.Row` of each row of `table`, which are rows of the set."""
+    for start in range(0, len(table), _AT_ONCE):
+        part = table.slice(start, _AT_ONCE)
         for word, names, distances in zip(*(part[name].to_pylist() for name in SCHEMA.names)):
             yield {"word": word, "neighbors": _entries(shelved, word, names, distances)}
-
-
-def rows_of(shelved: Shelved, places: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """The same of rows that need not stand beside each other."""
-    for at in places:
-        yield from rows_at(shelved, range(at, at + 1))
 
 
 def fitting(shelved: Shelved, rows: range, limits: Limits) -> range:
@@ -43,15 +37,19 @@ def fitting(shelved: Shelved, rows: range, limits: Limits) -> range:
     return rows[: max(1, held)]
 
 
-def check_batch(shelved: Shelved, places: Sequence[int], limits: Limits) -> None:
-    """Raises Refused (422) for rows with more neighbors than an answer holds: a word may have many, and be asked for often."""
-    counts = pc.list_value_length(shelved.synonyms.table["neighbors"])
-    found = pc.sum(counts.take(pa.array(places, pa.int64()))).as_py() or 0
+def batch(shelved: Shelved, places: Sequence[int], limits: Limits) -> pa.Table:
+    """The rows at these places, in this order.
+
+    Raises Refused (422) for more neighbors than an answer holds: a word may have many, and be asked for often.
+    """
+    table, taken = shelved.synonyms.table, pa.array(places, pa.int64())
+    found = pc.sum(pc.list_value_length(table["neighbors"]).take(taken)).as_py() or 0
     if found > limits.pieces:
         raise Refused(
             422, doing="looking up words", found=f"{found:,} neighbors", expected=f"at most {limits.pieces:,} in one answer",
             remedy="Ask for fewer words at a time",
         )  # fmt: skip
+    return table.take(taken)
 
 
 def neighborhood(shelved: Shelved, word: str, start: int, limit: int) -> dict[str, Any] | None:

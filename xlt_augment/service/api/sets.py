@@ -20,7 +20,7 @@ from xlt_augment.service.answers import (
 )
 from xlt_augment.service.compare import Comparisons, word_change
 from xlt_augment.service.failures import Refused
-from xlt_augment.service.rows import check_batch, fitting, neighborhood, place_of, rows_at, rows_of
+from xlt_augment.service.rows import batch, fitting, neighborhood, place_of, rows_in
 from xlt_augment.service.search import MOST_NEAR, close_words, first_row, near, neighbor_counts, rows_with_prefix
 from xlt_augment.service.shelf import Shelved
 from xlt_augment.service.state import Service
@@ -144,21 +144,21 @@ def _batch(service: Service, shelved: Shelved, words: list[str], arrow: bool) ->
     """`schemas.Batch`, or the rows as Arrow. Raises Refused (422)."""
     places = [place_of(shelved, word) for word in words]
     known = [place for place in places if place is not None]
-    check_batch(shelved, known, service.settings.limits)
+    table = batch(shelved, known, service.settings.limits)
     if arrow:
-        return arrow_answer(shelved.synonyms.table.take(known) if known else shelved.synonyms.table.slice(0, 0))
+        return arrow_answer(table)
     unknown = [word for word, place in zip(words, places) if place is None]
     facts = {"set": shelved.name, "sha256": shelved.synonyms.sha256, "unknown": unknown}
-    return json_list(facts, "rows", map(written, rows_of(shelved, known)))
+    return json_list(facts, "rows", map(written, rows_in(shelved, table)))
 
 
 def _rows(service: Service, shelved: Shelved, prefix: str, after: str | None, limit: int) -> Response:
     """`schemas.RowPage`."""
-    found, more = rows_with_prefix(shelved, prefix, after, limit)
+    table, (found, more) = shelved.synonyms.table, rows_with_prefix(shelved, prefix, after, limit)
     shown = fitting(shelved, found, service.settings.limits)
-    last = shelved.synonyms.table["word"][shown[-1]].as_py() if more or shown != found else None
+    last = table["word"][shown[-1]].as_py() if more or shown != found else None
     facts = {"set": shelved.name, "sha256": shelved.synonyms.sha256, "next": last and _cursor(last)}
-    return json_list(facts, "items", map(written, rows_at(shelved, shown)), shelved.tag)
+    return json_list(facts, "items", map(written, rows_in(shelved, table.slice(shown.start, len(shown)))), shelved.tag)
 
 
 def _near_words(shelved: Shelved, word: str, start: int, limit: int) -> tuple[list[dict[str, Any]], str | None]:
