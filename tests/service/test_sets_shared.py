@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
 from tests.service.desk import Desk, desk_in, entries
 from xlt_augment import SynonymSet
@@ -13,6 +14,7 @@ from xlt_augment.errors import SynonymError
 from xlt_augment.service import rows
 from xlt_augment.service.answers import ARROW
 from xlt_augment.service.failures import Refused
+from xlt_augment.service.server import _Server
 from xlt_augment.service.settings import Limits
 from xlt_augment.service.shelf import Shelf, Shelved
 from xlt_augment.synonyms.table import table_from_rows
@@ -150,3 +152,21 @@ def test_no_folder_is_told_however_it_is_called(tmp_path: Path, folder: str, mon
         shelf.reload("ours")
     parts = "[Errno 13] Permission denied: 'words of us.arrow'", "words of us.arrow"
     assert (caught.value.found, caught.value.expected) == parts
+
+
+def test_one_set_that_breaks_keeps_no_other_from_being_opened_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf, again = desk.service.shelf, []
+
+    def opening(name: str) -> Shelved:
+        again.append(name)
+        if name == "one":
+            raise MemoryError
+        return shelf.get(name)
+
+    monkeypatch.setattr(shelf, "_open", opening)
+    server = _Server(uvicorn.Config(app=None), desk.service, lambda: None)  # type: ignore[arg-type]
+    server._reload_all()
+    assert again == shelf.names()
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["reload one"]

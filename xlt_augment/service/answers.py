@@ -14,6 +14,7 @@ from xlt_augment.service.failures import Refused
 ARROW = "application/vnd.apache.arrow.stream"
 # For the description of a route that has both.
 ARROW_CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}}
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _FARTHEST = 2**31
 _CACHED = "private, no-cache"  # kept by the client, asked for again each time
 
@@ -35,7 +36,7 @@ def json_list(facts: dict[str, Any], name: str, entries: Iterable[str], tag: str
 
 def written(entry: Any) -> str:
     """An entry of a list as JSON."""
-    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(entry)
 
 
 def json_bytes(body: bytes, tag: str | None = None, status: int = 200) -> Response:

@@ -59,10 +59,10 @@ def neighborhood(shelved: Shelved, word: str, start: int, limit: int) -> dict[st
         return None
     stop, table = start + limit, shelved.synonyms.table
     names, distances = table["neighbors"][at].values, table["distance"][at].values
-    shown = (column.slice(start, limit).to_pylist() for column in (names, distances))
+    shown, far = (column.slice(start, limit).to_pylist() for column in (names, distances))
     return {
         "set": shelved.name, "sha256": shelved.synonyms.sha256, "word": word,
-        "neighbors": _entries(shelved, word, *shown, start), "next": cursor(stop) if len(names) > stop else None,
+        "neighbors": _entries(shelved, word, shown, far, start), "next": cursor(stop) if len(names) > stop else None,
     }  # fmt: skip
 
 
