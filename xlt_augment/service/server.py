@@ -136,7 +136,7 @@ class _Server(uvicorn.Server):
                 _, now = self._service.shelf.reload(name)
             except XltError as error:
                 log.error("reload %s: %s", name, error)
-            except Exception:  # noqa: BLE001 - the others are reloaded all the same
+            except Exception:  # the others are reloaded all the same
                 log.exception("reload %s", name)
             else:
                 log.warning("reloaded %s: sha256 %s", name, now.synonyms.sha256)
