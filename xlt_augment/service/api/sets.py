@@ -84,11 +84,7 @@ def _add_words(routes: APIRouter, service: Service) -> None:
         shelved = shelf.get(set)
         found = neighborhood(shelved, _checked(word), place(cursor, int) or 0, limit)
         if found is None:
-            raise Refused(
-                404, doing=f"looking up {word!r} in the synonym set {set}", found="no such word",
-                expected=f"one of its {len(shelved.synonyms):,} words, written as in the set",
-                remedy="Check the spelling and the case", close=await service.workers.run(close_words, shelved, word),
-            )  # fmt: skip
+            raise _unknown(shelved, word, await service.workers.run(close_words, shelved, word))
         return not_modified(request, shelved.tag) or json_answer(found, shelved.tag)
 
     @routes.post("/{set}/neighbors", response_model=schemas.Batch, responses=ARROW_CONTENT)
@@ -129,6 +125,14 @@ def _add_words(routes: APIRouter, service: Service) -> None:
 
 
 _cursor = cursor  # which routes have as a parameter
+
+
+def _unknown(shelved: Shelved, word: str, close: list[str]) -> Refused:
+    return Refused(
+        404, doing=f"looking up {word!r} in the synonym set {shelved.name}", found="no such word",
+        expected=f"one of its {len(shelved.synonyms):,} words, written as in the set",
+        remedy="Check the spelling and the case", close=close,
+    )  # fmt: skip
 
 
 def _checked(word: str) -> str:
