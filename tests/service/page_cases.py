@@ -54,6 +54,15 @@ _ROWS: dict[str, list[tuple[str, float, Origin | None]]] = {
 }
 SENTENCE = "Sad film , small film 🎬 and another film !"
 
+# The text of a variant, the same with every mark undone, and how many there are.
+MARKS = """item => {
+  const text = item.querySelector(".variant").cloneNode(true);
+  text.querySelectorAll(".heard").forEach(h => h.remove());
+  const after = text.textContent, marks = [...text.querySelectorAll("mark")];
+  marks.forEach(m => { m.textContent = m.title.replace("was: ", ""); });
+  return [after, text.textContent, marks.length];
+}"""
+
 
 def first_set() -> SynonymSet:
     """Words with distances and origins, some of them hostile."""
@@ -147,3 +156,27 @@ def noted(browser: Any, live: Live, *expected: str, **settings: Any) -> Iterator
         page.check(live, *expected)
     finally:
         context.close()
+
+
+def rows(view: Any, caption: str) -> list[list[str]]:
+    """The cells of a table, by its caption."""
+    table = view.get_by_role("table", name=caption, exact=True)
+    table.wait_for()
+    read = "rows => rows.map(row => [...row.children].map(cell => cell.innerText))"
+    return table.locator("tbody tr").evaluate_all(read)
+
+
+def radii(view: Any) -> dict[str, float]:
+    """How far from the middle each neighbor is drawn, measured."""
+    return view.eval_on_selector_all(
+        ".graph .node:not(.far)",
+        """nodes => {
+        const at = n => { const b = n.querySelector(".pill").getBBox(); return [b.x + b.width / 2, b.y + b.height / 2]; };
+        const [x, y] = at(nodes.find(n => n.matches(".middle"))), far = n => Math.hypot(at(n)[0] - x, at(n)[1] - y);
+        return Object.fromEntries(nodes.filter(n => n.dataset.word).map(n => [n.dataset.word, far(n)])); }""",
+    )
+
+
+def fill(view: Any, author: str, reason: str) -> None:
+    view.get_by_label("Your name").fill(author)
+    view.get_by_label("Reason").fill(reason)

@@ -144,7 +144,7 @@ def test_what_cannot_be_used_is_refused_in_four_parts(client: TestClient, wrong:
 def test_a_body_that_is_not_utf8_is_told_so(client: TestClient) -> None:
     answer = client.post("/v1/augment", content=b'{"texts": ["\xff"]}', headers={"content-type": "application/json"})
     assert answer.status_code == 400
-    assert answer.json()["error"]["expected"] == "HTTP, and a body of JSON in UTF-8"
+    assert answer.json()["error"]["expected"] == "JSON in UTF-8, no number of thousands of digits"
 
 
 def test_an_unknown_set_is_404_with_near_names(client: TestClient) -> None:

@@ -5,45 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.service.page_cases import HOSTILE, READ, SENTENCE, STRANGE, WRITE, Live, first_set, noted
+from tests.service.page_cases import HOSTILE, MARKS, READ, SENTENCE, STRANGE, WRITE, Live, fill, first_set, noted, radii, rows
 from xlt_augment import Substitute, augment
 
-playwright = pytest.importorskip("playwright.sync_api")
-expect = playwright.expect
+expect = pytest.importorskip("playwright.sync_api").expect
 NOT_FOUND, NO_TOKEN, TAKEN = "status of 404", "status of 401", "status of 409"  # the browser notes each answer that is an error
-
-# The text of a variant, the same with every mark undone, and how many there are.
-MARKS = """item => {
-  const text = item.querySelector(".variant").cloneNode(true);
-  text.querySelectorAll(".heard").forEach(h => h.remove());
-  const after = text.textContent, marks = [...text.querySelectorAll("mark")];
-  marks.forEach(m => { m.textContent = m.title.replace("was: ", ""); });
-  return [after, text.textContent, marks.length];
-}"""
-
-
-def rows(view: Any, caption: str) -> list[list[str]]:
-    """The cells of a table, by its caption."""
-    table = view.get_by_role("table", name=caption, exact=True)
-    expect(table).to_be_visible()
-    read = "rows => rows.map(row => [...row.children].map(cell => cell.innerText))"
-    return table.locator("tbody tr").evaluate_all(read)
-
-
-def radii(view: Any) -> dict[str, float]:
-    """How far from the middle each neighbor is drawn, measured."""
-    return view.eval_on_selector_all(
-        ".graph .node:not(.far)",
-        """nodes => {
-        const at = n => { const b = n.querySelector(".pill").getBBox(); return [b.x + b.width / 2, b.y + b.height / 2]; };
-        const [x, y] = at(nodes.find(n => n.matches(".middle"))), far = n => Math.hypot(at(n)[0] - x, at(n)[1] - y);
-        return Object.fromEntries(nodes.filter(n => n.dataset.word).map(n => [n.dataset.word, far(n)])); }""",
-    )
-
-
-def fill(view: Any, author: str, reason: str) -> None:
-    view.get_by_label("Your name").fill(author)
-    view.get_by_label("Reason").fill(reason)
 
 
 def test_search_as_you_type_by_the_address_and_back(browser: Any, live: Live) -> None:
@@ -316,22 +282,3 @@ def test_hostile_words_stay_text(browser: Any, live: Live) -> None:
         view.get_by_role("link", name="Provenance").click()
         expect(view.locator("#set-body")).to_contain_text(HOSTILE)
         assert view.locator("img:not([src='page/icon.svg']), main script, iframe").count() == 0
-
-
-def test_datasets_of_the_store(browser: Any, live: Live) -> None:
-    with noted(browser, live) as view:
-        view.goto(live.at())
-        view.get_by_role("link", name="Datasets").click()
-        [row] = rows(view, "Datasets")
-        assert row[:2] == ["nli-team/rows", "v2"]
-        view.get_by_role("link", name="nli-team/rows").click()
-        body = view.locator("#datasets-body")
-        expect(body.get_by_role("heading")).to_have_text(["nli-team/rows", "Card", "Samples"])
-        expect(body.locator("pre.card")).to_contain_text("# ")  # Markdown as it is
-        expect(body.locator(".samples")).to_contain_text(f"A good film {HOSTILE}")
-        expect(body.get_by_text("3 variants")).to_be_visible()
-        view.get_by_label("Version").select_option("v1")
-        expect(body.get_by_text("2 variants")).to_be_visible()
-        assert "version=1" in view.url
-        view.get_by_role("link", name="← All datasets").click()
-        rows(view, "Datasets")

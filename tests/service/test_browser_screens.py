@@ -1,4 +1,4 @@
-"""The page in a real browser on any screen: phone and desk, light and dark; judged by axe-core."""
+"""The page in a real browser on any screen: phone and desk, light and dark; judged by axe-core. And the datasets of a store."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.browsers import BEYOND, COLOURS, CONTRASTS, WIDTHS
-from tests.service.page_cases import HOSTILE, Live, noted
+from tests.service.page_cases import HOSTILE, Live, noted, rows
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
@@ -114,3 +114,22 @@ def test_on_paper_the_words_are_printed_and_the_tools_are_not(browser: Any, stru
         expect(view.get_by_role("navigation")).to_be_hidden()
         expect(view.get_by_role("button", name="Strike film and flick")).to_be_hidden()
         assert view.pdf().startswith(b"%PDF")
+
+
+def test_datasets_of_the_store(browser: Any, live: Live) -> None:
+    with noted(browser, live) as view:
+        view.goto(live.at())
+        view.get_by_role("link", name="Datasets").click()
+        [row] = rows(view, "Datasets")
+        assert row[:2] == ["nli-team/rows", "v2"]
+        view.get_by_role("link", name="nli-team/rows").click()
+        body = view.locator("#datasets-body")
+        expect(body.get_by_role("heading")).to_have_text(["nli-team/rows", "Card", "Samples"])
+        expect(body.locator("pre.card")).to_contain_text("# ")  # Markdown as it is
+        expect(body.locator(".samples")).to_contain_text(f"A good film {HOSTILE}")
+        expect(body.get_by_text("3 variants")).to_be_visible()
+        view.get_by_label("Version").select_option("v1")
+        expect(body.get_by_text("2 variants")).to_be_visible()
+        assert "version=1" in view.url
+        view.get_by_role("link", name="← All datasets").click()
+        rows(view, "Datasets")

@@ -233,3 +233,17 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again(client: Client) 
         assert connection.sock
         connection.sock.shutdown(socket.SHUT_RDWR)
     assert len(client.set("other")) == 2
+
+
+def test_more_variants_come_than_an_answer_in_json_holds(client: Client) -> None:
+    texts, m = ["movie", "", "a good film"] * 70, client.facts["limits"]["variants"]
+    assert len(texts) * m > client.facts["limits"]["pieces"]
+    found = client.augment(texts, set="default", p=1, m=m, seed=2**64 - 1, first_id=7)
+    assert found == augment(texts, Substitute(SynonymSet.default(), p=1), m=m, seed=2**64 - 1, first_id=7)
+
+
+@pytest.mark.parametrize("p", [0, 1, 0.3, "uniform"])
+def test_a_long_text_has_the_variants_of_the_library(client: Client, p: float) -> None:
+    texts = [("The movie wasn't 中 good é😀. " * 400)[:10_000], ""]
+    found = client.augment(texts, set="default", p=p, m=2, seed=2**64 - 1)
+    assert found == augment(texts, Substitute(SynonymSet.default(), p=p), m=2, seed=2**64 - 1)

@@ -1,7 +1,9 @@
 """The client against what is no service, addresses that are none, and tokens that must not go everywhere."""
 
+import http.client
 import http.server
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -9,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from xlt_augment import SynonymSet
@@ -31,6 +34,10 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, l
                 self.send_header(name.replace("_", "-"), value)
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
 
         def log_message(self, *args: object) -> None:
             """Nothing."""
@@ -78,6 +85,43 @@ def test_a_set_that_arrives_damaged_is_refused(tmp_path: Path) -> None:
             remote._connection = client._connection
             with pytest.raises(ServiceError, match="no synonym set|another in its ETag"):
                 remote.download()
+
+
+def stream(column: str, texts: list[str]) -> bytes:
+    """Variants in Arrow, one of each text."""
+    table = pa.table({"source_id": range(len(texts)), "variant": [1] * len(texts), column: texts})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+GOOD = stream("text", ["once", "more"])
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", GOOD[:-80], GOOD.replace(b"more", b"mor\xff"), stream("text", ["a"]), stream("word", ["a", "b"])]
+)
+def test_variants_that_were_not_asked_for_are_refused(body: bytes) -> None:
+    for content in (GOOD, body):
+        with answering(200, content, Content_Type="application/json") as (url, _), Client(url) as client:
+            client.__dict__["facts"] = {"limits": {"texts": 9, "work": 9}}
+            if content is GOOD:
+                assert client.augment(["a", "b"], m=1) == [["once"], ["more"]]
+                continue
+            with pytest.raises(ServiceError, match="no variants as they were asked for"):
+                client.augment(["a", "b"], m=1)
+
+
+@pytest.mark.parametrize("error", [ConnectionAbortedError(), ssl.SSLEOFError(), BrokenPipeError()])
+def test_a_kept_connection_that_broke_is_asked_no_more(error: OSError) -> None:
+    class Broken(http.client.HTTPConnection):
+        def request(self, *args: object, **kwargs: object) -> None:
+            raise error
+
+    with answering(200, b'{"sets": []}', Content_Type="application/json") as (url, _), Client(url) as client:
+        client._connection._idle.append(Broken("127.0.0.1"))
+        assert client.sets() == []
 
 
 def test_a_service_that_is_not_there_or_says_nothing() -> None:

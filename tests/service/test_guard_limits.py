@@ -173,3 +173,48 @@ def test_a_cancelled_server_is_not_taken_for_a_late_answer() -> None:
             await task
 
     asyncio.run(end())
+
+
+def test_what_is_done_is_not_ended_although_its_task_goes_on() -> None:
+    async def answer_and_go_on() -> int:
+        app = behind_guard(echo([]), Settings(limits=Limits(time=0.05)))
+        status = (await exchange(app, scope_of("GET", "/"))).status
+        await asyncio.sleep(0.1)  # cancelled here, were it still watched
+        return status
+
+    assert asyncio.run(answer_and_go_on()) == 200
+
+
+def test_each_event_loop_has_its_own_end_of_time() -> None:
+    gate = Gate()
+    app = behind_guard(gate, Settings(limits=Limits(time=0.05)))
+
+    async def ask_twice(path: str) -> list[int]:
+        gate.open = asyncio.Event()
+        gate.open.set()
+        quick = await exchange(app, scope_of("GET", "/quick"))  # the timer still runs when the loop ends
+        gate.open.clear()
+        return [quick.status, (await asyncio.wait_for(exchange(app, scope_of("GET", path)), 5)).status]
+
+    assert [asyncio.run(ask_twice("/one")), asyncio.run(ask_twice("/two"))] == [[200, 503]] * 2
+    asyncio.run(exchange_once(app, gate))
+    assert asyncio.run(ask_twice("/three")) == [200, 503]
+
+
+async def exchange_once(app: Any, gate: Gate) -> None:
+    """One answer, and the end of the loop before any timer."""
+    gate.open = asyncio.Event()
+    gate.open.set()
+    assert (await exchange(app, scope_of("GET", "/"))).status == 200
+
+
+def test_any_number_of_bodies_may_come_one_after_the_other() -> None:
+    async def post() -> set[int]:
+        app, headers = behind_guard(echo([]), Settings(limits=Limits(rate=1e9))), JSON | {"transfer-encoding": "chunked"}
+        ends = [[b"{}"], [b"x" * 3_000_000], [b"{}"]]
+        return {
+            (await exchange(app, scope_of("POST", "/v1/augment", headers), ends[k % 3])).status
+            for k in range(3 * Limits().requests)
+        }
+
+    assert asyncio.run(post()) == {200, 413}

@@ -178,3 +178,21 @@ def test_an_address_tells_its_methods() -> None:
         assert methods_of(path) == "POST"
     for path in ("/", "/v1/sets", "/v1/sets/a/neighbors/b", "/v1/sets/a/vetoes.txt"):
         assert methods_of(path) == "GET, HEAD"
+
+
+def test_what_is_not_there_costs_the_search_for_what_is_like_it() -> None:
+    async def absent(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    clock = Clock()
+    app = behind_guard(absent, Settings(limits=Limits(rate=10.0 * HEAVY_COST)), clock=clock)
+    asked = [ask(app, "GET", "/v1/sets/a/neighbors/x").status for _ in range(12)]
+    assert asked == [404] * 10 + [429] * 2
+    clock.now = 0.1
+    assert ask(app, "GET", "/v1/sets/a/neighbors/x").status == 404
+    assert [ask(app, "GET", "/healthz").status for _ in range(30)] == [404] * 30
+    buckets = Buckets(1.0, 5.0, clients=2, clock=clock)
+    for name in "abc":
+        buckets.charge(name, 7.0)
+    assert (len(buckets), buckets.take("c")) == (2, 3.0)

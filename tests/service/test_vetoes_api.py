@@ -193,4 +193,4 @@ def test_a_service_without_veto_lists_says_how_to_have_them(tmp_path: Path) -> N
             client.post(LIST, json=body), client.post(f"{LIST}/1/withdraw", json=WHY),
         ):  # fmt: skip
             _refused(answer, 404, "a service without any")
-            assert "--vetoes FILE" in answer.json()["error"]["remedy"]
+            assert "without --no-vetoes" in answer.json()["error"]["remedy"]

@@ -58,6 +58,11 @@ class Admission:
             )  # fmt: skip
         return need, NOBODY if need.scope == "open" else self._scopes(need, headers, key)
 
+    def searched(self, need: Need, client: str) -> None:
+        """Charge for what was not there: to look for what is spelled like it is heavy work, which no head tells."""
+        if need.cost < HEAVY_COST:
+            self._rates.charge(client_key(client), HEAVY_COST - need.cost)
+
     def _check_form(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         given = scope["headers"]
         if len(scope["path"]) + len(scope["query_string"]) > TARGET:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -13,14 +14,29 @@ from xlt_augment.service.failures import Refused
 ARROW = "application/vnd.apache.arrow.stream"
 # For the description of a route that has both.
 ARROW_CONTENT: dict[int | str, dict[str, Any]] = {200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}}}
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _FARTHEST = 2**31
 _CACHED = "private, no-cache"  # kept by the client, asked for again each time
 
 
 def json_answer(payload: Any, tag: str | None = None, status: int = 200) -> Response:
     """`payload` as JSON; with the ETag `tag` where one is given."""
-    body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    return json_bytes(body, tag, status)
+    return json_bytes(written(payload).encode(), tag, status)
+
+
+def json_list(facts: dict[str, Any], name: str, entries: Iterable[str], tag: str | None = None) -> Response:
+    """`facts`, and as the last of them the list `name` of entries that are JSON already.
+
+    Large answers are made so, entry by entry: written in one go they would stop all other threads.
+    """
+    head = written(facts)[:-1]
+    listed = b",".join(entry.encode() for entry in entries)
+    return json_bytes(b"".join((f"{head},{json.dumps(name)}:[".encode(), listed, b"]}")), tag)
+
+
+def written(entry: Any) -> str:
+    """An entry of a list as JSON."""
+    return _ENCODER.encode(entry)
 
 
 def json_bytes(body: bytes, tag: str | None = None, status: int = 200) -> Response:

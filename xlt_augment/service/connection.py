@@ -18,7 +18,7 @@ TOKEN_VARIABLE = "XLT_SERVICE_TOKEN"
 _KEPT_ANSWERS = 256
 _KEPT_BYTES = 1 << 20  # of one answer; larger ones are kept by who asked, if at all
 _KEPT_CONNECTIONS = 4
-_BROKEN = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)  # a kept connection that was closed meanwhile
+_BROKEN = (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError)  # a kept connection that was closed meanwhile
 
 
 class Answer(NamedTuple):

@@ -25,7 +25,7 @@ _EXPECTED = {
     "json_invalid": _OBJECT, "dict_type": _OBJECT, "model_type": _OBJECT, "model_attributes_type": _OBJECT,
 }  # fmt: skip
 _HTTP = {
-    400: ("a request that cannot be read", "HTTP, and a body of JSON in UTF-8", "Correct it"),
+    400: ("a body that cannot be read as JSON", "JSON in UTF-8, no number of thousands of digits", "Correct the body"),
     404: ("no such address", "one of those in /openapi.json", "Check the address"),
     405: ("a method that this address does not have", "one of those in /openapi.json", "Check the method"),
 }
@@ -95,7 +95,7 @@ async def _known(request: Request, error: Exception) -> Response:
     if isinstance(error, Refused):
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
         if isinstance(error.__cause__, XltError):  # which speaks of files and addresses
-            log.error("%s %s", request_id(request), error.__cause__)
+            log.error("%s %s: %s", request_id(request), error.doing, error.__cause__)
         return problem_response(error.status, **_parts(request, error), close=error.close, headers=headers)
     if isinstance(error, UsageError):
         return problem_response(422, **_parts(request, error))

@@ -134,6 +134,8 @@ class _Guard:
                 await self._app(scope, receive, exchange.send)
             finally:
                 self._running -= 1
+            if exchange.status == 404:
+                self._admission.searched(need, exchange.client)
         except Denied as denied:
             await self._deny(denied, scope, receive, exchange)
         except Gone:

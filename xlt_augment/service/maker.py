@@ -1,11 +1,9 @@
 """Answers with variants: in JSON with their spans and the command that gives the same, or in Arrow."""
 
-import json
-
 from starlette.responses import Response
 
 from xlt_augment.service import schemas
-from xlt_augment.service.answers import arrow_answer, json_bytes
+from xlt_augment.service.answers import arrow_answer, json_list
 from xlt_augment.service.commands import command
 from xlt_augment.service.failures import Refused
 from xlt_augment.service.shelf import Shelved
@@ -34,9 +32,7 @@ class Maker:
             struck = sorted({*synonyms.vetoes} - {*shelved.synonyms.vetoes})
             line = command(asked, shelved.name, shelved.source, struck)
             facts = {"set": shelved.name, "sha256": synonyms.sha256, "vetoed": len(struck), "command": line}
-        head = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))[:-1].encode()
-        results = b",".join(one.encode() for one in variants.to_json(limits))
-        return json_bytes(b"".join((head, b',"results":[', results, b"]}")))
+        return json_list(facts, "results", variants.to_json(limits))
 
     def _synonyms(self, asked: schemas.AugmentRequest, shelved: Shelved) -> SynonymSet:
         if not asked.vetoes:

@@ -4,6 +4,7 @@ What is not known here needs the most, so that a new route is closed until someb
 """
 
 from typing import Literal, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from xlt_augment.service.settings import HEAVY_COST
 
@@ -44,7 +45,9 @@ def _of_set(method: str, rest: list[str], query: bytes) -> Need:
             return _HEAVY_READ
         return _HEAVY_WRITE if rest == ["reload"] else _WRITE
     kind = rest[0] if rest else ""
-    heavy = kind in ("compare", "rows") or rest == ["vetoes", "effect"] or (kind == "words" and b"near" in query)
+    heavy = (
+        kind in ("compare", "rows") or rest == ["vetoes", "effect"] or (kind == "words" and b"near" in unquote_to_bytes(query))
+    )
     return _HEAVY_READ if heavy else _READ
 
 

@@ -27,10 +27,13 @@ class Buckets:
             left -= cost
         else:
             wait = (cost - left) / self._rate
-        self._levels[client] = (left, now)
-        if len(self._levels) > self._clients:
-            self._levels.popitem(last=False)
+        self._keep(client, left, now)
         return wait
+
+    def charge(self, client: str, cost: float) -> None:
+        """Take what proved to have been needed; the client may come to owe some of it."""
+        left, now = self._level(client)
+        self._keep(client, left - cost, now)
 
     def wait(self, client: str) -> float:
         """Seconds until one unit is there; takes none."""
@@ -44,6 +47,11 @@ class Buckets:
             return self._size, now
         self._levels.move_to_end(client)
         return min(self._size, known[0] + (now - known[1]) * self._rate), now
+
+    def _keep(self, client: str, left: float, now: float) -> None:
+        self._levels[client] = (left, now)
+        if len(self._levels) > self._clients:
+            self._levels.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._levels)

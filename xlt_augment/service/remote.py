@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xlt_augment.synonyms.origins import Origin
     from xlt_augment.synonyms.synonym_set import Neighbor, SynonymSet
 
-_ARROW = "application/vnd.apache.arrow.stream"
+ARROW = "application/vnd.apache.arrow.stream"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _WORD = 64  # characters that the service takes at most
 _PAGE = 1_000  # entries of a page at most
@@ -132,7 +132,7 @@ class RemoteSynonymSet:
     def download(self) -> "SynonymSet":
         """The whole set as it is now, its sha256 checked; fetched again only when it changed."""
         tag = self._downloaded[0] if self._downloaded else None
-        answer = self._connection.request("GET", f"{self._path}/rows", tag=tag, accept=_ARROW)
+        answer = self._connection.request("GET", f"{self._path}/rows", tag=tag, accept=ARROW)
         if self._downloaded is None or answer.status != 304:
             self._downloaded = answer.tag, self._opened(answer.body, answer.tag)
         return self._downloaded[1]

@@ -62,6 +62,7 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
             server.run(sockets=[listener])
         finally:
             service.workers.close()
+            service.store_workers.close()
             if service.vetoes is not None:
                 service.vetoes.close()
 
@@ -138,5 +139,7 @@ class _Server(uvicorn.Server):
                 _, now = self._service.shelf.reload(name)
             except XltError as error:
                 log.error("reload %s: %s", name, error)
+            except Exception:  # the others are reloaded all the same
+                log.exception("reload %s", name)
             else:
                 log.info("reloaded %s: sha256 %s", name, now.synonyms.sha256)

@@ -24,7 +24,7 @@ class Limits:
     text: int = 10_000  # characters of a text
     variants: int = 1_000  # m
     work: int = 8 << 20  # characters of all variants of a request, as if none grew
-    pieces: int = 200_000  # variants and spans of an answer in JSON
+    pieces: int = 200_000  # variants and spans of an answer in JSON; neighbors of one about many words
     page: int = 1_000  # entries of a page of an answer, words of a batch
 
 

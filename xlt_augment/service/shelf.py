@@ -5,9 +5,11 @@ import functools
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from xlt_augment.canonical import sha256_json
@@ -18,6 +20,7 @@ from xlt_augment.synonyms.files import EMBEDDED
 from xlt_augment.synonyms.synonym_set import SynonymSet
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_FOLDERS = re.compile(r"(?:/[^\s/]+)+/(?=[^\s/])")
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,23 @@ class Shelved:
 
     @functools.cached_property
     def tag(self) -> str:
-        """Value of its ETags, without quotes: the hash of the set, then one of what its identity leaves out."""
-        rest = [self.source, self.synonyms.made, self.synonyms.origins_sha256]
+        """Value of its ETags, without quotes: the hash of the set, then one of what its identity leaves out, and of
+        the version that makes the answers."""
+        rest = [version("xlt"), self.source, self.synonyms.made, self.synonyms.origins_sha256]
         return f"{self.synonyms.sha256}-{sha256_json(rest)[:16]}"
 
     @functools.cached_property
     def statistics(self) -> dict[str, int]:
         """Counts of the set."""
         return self.synonyms.statistics()
+
+    @functools.cached_property
+    def file(self) -> bytes:
+        """The file that `SynonymSet.save` writes: made once, so that all who fetch it share the bytes."""
+        with _temporary_folder() as folder:
+            path = Path(folder) / "set.arrow"
+            self.synonyms.save(path)
+            return path.read_bytes()
 
     @functools.cached_property
     def words(self) -> list[str]:
@@ -58,6 +70,7 @@ class Shelf:
         self._store = store
         self._sources = _named(sources)
         self._sets = {name: self._open(name) for name in self._sources}
+        self._opening = threading.Lock()
 
     def names(self) -> list[str]:
         """Names of the sets; the first is taken where a request names none."""
@@ -76,26 +89,34 @@ class Shelf:
 
     def reload(self, name: str) -> tuple[Shelved, Shelved]:
         """Open a set again from its source: (before, now). The old one stays when that fails. Raises Refused."""
-        before = self.get(name)
-        try:
-            now = self._open(name)
-        except XltError as error:
-            kept = "The set as it was before is still served; mend its source, then reload again"
-            raise Refused(
-                409, doing=f"opening the set {name} again from {before.source}",
-                found=_without_folders(error.found), expected=_without_folders(error.expected), remedy=kept,
-            ) from error  # fmt: skip
-        self._sets[name] = now
+        with self._opening:  # one at a time: of two, the one that began first and saw the older file might end last
+            before = self.get(name)
+            try:
+                now = self._open(name)
+            except XltError as error:
+                found, expected = (self._without_folders(name, part) for part in (error.found, error.expected))
+                raise Refused(
+                    409, doing=f"opening the set {name} again from {before.source}", found=found, expected=expected,
+                    remedy="The set as it was before is still served; mend its source, then reload again",
+                ) from error  # fmt: skip
+            self._sets[name] = now
         return before, now
+
+    def _without_folders(self, name: str, text: str) -> str:
+        """A message without the folders of its files, whatever signs are in their names, and without the store's address."""
+        for hidden in (self._sources[name], str(Path(self._sources[name]).resolve()), self._store):
+            if hidden and "/" in hidden:
+                text = text.replace(hidden, Path(hidden).name)
+        return _FOLDERS.sub("", text)
 
     def _open(self, name: str) -> Shelved:
         source, opened_at = self._sources[name], datetime.now(UTC).isoformat(timespec="seconds")
         if source == "default" or source in EMBEDDED:
-            return Shelved(name, source, SynonymSet.load(source), opened_at)
+            return _ready(Shelved(name, source, SynonymSet.load(source), opened_at))
         path, shown = Path(source), Path(source).name
         if is_name(source) and not path.exists():
             path, shown = self._pulled(source)
-        return Shelved(name, shown, _load(path), opened_at)
+        return _ready(Shelved(name, shown, _load(path), opened_at))
 
     def _pulled(self, source: str) -> tuple[Path, str]:
         """The file of a set of the store, and its name with version."""
@@ -114,6 +135,15 @@ class Shelf:
                 remedy="See what the store holds with: xlt-augment store list",
             )  # fmt: skip
         return done.path, str(done.reference.name)
+
+
+def _ready(shelved: Shelved) -> Shelved:
+    """The set with all worked out that every request asks of it, which for a large one takes a while.
+
+    Raises SynonymError for origins that cannot be read.
+    """
+    _ = shelved.tag, shelved.statistics, shelved.synonyms.all_origins
+    return shelved
 
 
 def _named(sources: Iterable[str]) -> dict[str, str]:
@@ -172,7 +202,3 @@ def _load(path: Path) -> SynonymSet:
 
 def _temporary_folder() -> "tempfile.TemporaryDirectory[str]":
     return tempfile.TemporaryDirectory(prefix="xlt-set-")
-
-
-def _without_folders(text: str) -> str:
-    return re.sub(r"(?:/[^\s/]+)+/(?=[^\s/])", "", text)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xlt_augment.service.metrics import Metrics
-from xlt_augment.service.settings import Settings
+from xlt_augment.service.settings import Limits, Settings
 from xlt_augment.service.shelf import Shelf
 from xlt_augment.service.workers import Workers
 
@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from xlt_augment.service.catalogue import Catalogue
     from xlt_augment.service.vetoes import VetoLists
 
+LIMITS = Limits()
+
 
 @dataclass
 class Service:
-    """An opened service. `stopping`: it takes on nothing new."""
+    """An opened service. `stopping`: it takes on nothing new. `store_workers`: their own, as a store may be slow."""
 
     settings: Settings
     shelf: Shelf
@@ -23,4 +25,5 @@ class Service:
     vetoes: "VetoLists | None" = None
     catalogue: "Catalogue | None" = None
     stopping: bool = False
+    store_workers: Workers = field(default_factory=lambda: Workers(LIMITS.heavy, LIMITS.waiting))
     metrics: Metrics = field(default_factory=Metrics)

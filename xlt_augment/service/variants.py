@@ -1,11 +1,9 @@
 """Variants of texts as answers: prepared operators, what a request may ask for, JSON with spans or Arrow."""
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +15,7 @@ from xlt_augment.perturb.operator import Operator
 from xlt_augment.perturb.protect import Protect
 from xlt_augment.perturb.substitute import Substitute
 from xlt_augment.perturb.swap import Swap
+from xlt_augment.service.answers import written
 from xlt_augment.service.failures import Refused
 from xlt_augment.service.schemas import AugmentRequest, Span
 from xlt_augment.service.settings import Limits
@@ -110,7 +109,7 @@ class Variants:
         return pa.Table.from_batches(batches, _SCHEMA)
 
     def to_json(self, limits: Limits) -> Iterator[str]:
-        """`schemas.Augmented` of each text, as JSON, text by text: written in one go they would stop all other threads.
+        """`schemas.Augmented` of each text, as JSON, text by text.
 
         Raises Refused (422), before the first, for more variants and spans than a client can want to read.
         """
@@ -129,17 +128,13 @@ class Variants:
                 if part.stop <= self.asked.m:
                     continue  # the rest of this text's variants is in another part
                 facts = {"text": next(texts), "source_id": source_id, "words": found.words, "eligible": found.eligible}
-                yield f'{_dumps(facts)[:-1]},"variants":[{",".join(begun)}]}}'
+                yield f'{written(facts)[:-1]},"variants":[{",".join(begun)}]}}'
                 begun, source_id = [], source_id + 1
 
 
 def _variant(number: int, variant: ExplainedVariant) -> str:
     spans = [dict(zip(_SPAN, change)) for change in variant.changes]
-    return _dumps({"variant": number, "text": variant.text, "changed": variant.changed, "spans": spans})
-
-
-def _dumps(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return written({"variant": number, "text": variant.text, "changed": variant.changed, "spans": spans})
 
 
 def _too_much(found: str, expected: str, remedy: str = "Ask for fewer or shorter texts, or for fewer variants") -> Refused:

@@ -80,7 +80,7 @@ class VetoFile:
         except OSError as error:
             raise UsageError(
                 doing, found=error.strerror or str(error), expected="a file, or a folder to make it in",
-                remedy="Check the name and the leave of its folders, name another with --vetoes FILE, or do without: --no-vetoes",
+                remedy="Check the name and the leave of its folders, name another with --vetoes FILE, or say --no-vetoes",
             ) from error  # fmt: skip
         except Refused as error:
             raise UsageError(doing, found=error.found, expected=error.expected, remedy=error.remedy) from error

@@ -26,20 +26,20 @@ def router(service: Service) -> APIRouter:
         cursor: Annotated[str | None, Query(max_length=1_000)] = None,
     ) -> Response:
         """Datasets of the store by name, each in its newest version."""
-        found, more = await service.workers.run(_catalogue(service).page, place(cursor, str), limit)
+        found, more = await service.store_workers.run(_catalogue(service).page, place(cursor, str), limit)
         return json_answer({"items": found, "next": written(found[-1]["name"]) if more else None})
 
     @routes.get("/{team}/{name}", response_model=schemas.DatasetDetail)
     async def describe_dataset(team: str, name: str, version: Version = None) -> Response:
         """A version of a dataset with its recipe, its statistics and its card."""
-        return json_answer(await service.workers.run(_catalogue(service).detail, f"{team}/{name}", version))
+        return json_answer(await service.store_workers.run(_catalogue(service).detail, f"{team}/{name}", version))
 
     @routes.get("/{team}/{name}/samples", response_model=schemas.DatasetSamples)
     async def sample_dataset(
         team: str, name: str, version: Version = None, limit: Annotated[int, Query(ge=1, le=MOST_SAMPLES)] = 5
     ) -> Response:
         """The first source rows of a version and their variants, read from the store as far as needed."""
-        return json_answer(await service.workers.run(_catalogue(service).samples, f"{team}/{name}", version, limit))
+        return json_answer(await service.store_workers.run(_catalogue(service).samples, f"{team}/{name}", version, limit))
 
     return routes
 

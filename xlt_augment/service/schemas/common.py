@@ -50,6 +50,7 @@ class Caps(BaseModel):
     text: int
     variants: int
     work: int
+    pieces: int
     word: int
     page: int
 

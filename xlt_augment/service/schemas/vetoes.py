@@ -53,7 +53,7 @@ class VetoPage(Page[Veto]):
 
 
 class VetoEffect(BaseModel):
-    """What the standing vetoes would do to the set: `synonyms veto` with the exported file gives `sha256`."""
+    """What the standing vetoes would do to the set: `synonyms veto` with the exported file gives `after`."""
 
     set: str
     revision: int
