@@ -12,6 +12,7 @@ import pytest
 from benchmarks.load_client import client
 from tests.service.process import Served, serving
 from xlt_augment import SynonymSet
+from xlt_augment.service.client import Client
 
 SECONDS = 1.5
 GROWTH = 40 << 20  # bytes, of what is not there yet when the first requests come
@@ -42,6 +43,8 @@ def test_words_under_load(served: Served) -> None:
         )
 
     paths = [f"/v1/sets/default/neighbors/{quote(word, safe='')}" for word in words]
+    for method in ("synonym", "swap"):  # what it loads once it listens is there
+        Client(served.url).augment(["A good movie."], method=method, m=1)
     warm = client(served.url, paths, seconds=SECONDS / 3, connections=16, right=right)
     before = resident(served)
     found = client(served.url, paths, seconds=SECONDS, connections=16, right=right)

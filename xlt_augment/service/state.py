@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xlt_augment.service.catalogue import Catalogue
     from xlt_augment.service.vetoes import VetoLists
 
-LIMITS = Limits()
+_LIMITS = Limits()
 
 
 @dataclass
@@ -25,5 +25,5 @@ class Service:
     vetoes: "VetoLists | None" = None
     catalogue: "Catalogue | None" = None
     stopping: bool = False
-    store_workers: Workers = field(default_factory=lambda: Workers(LIMITS.heavy, LIMITS.waiting))
+    store_workers: Workers = field(default_factory=lambda: Workers(_LIMITS.heavy, _LIMITS.waiting))
     metrics: Metrics = field(default_factory=Metrics)
