@@ -43,8 +43,9 @@ def test_words_under_load(served: Served) -> None:
         )
 
     paths = [f"/v1/sets/default/neighbors/{quote(word, safe='')}" for word in words]
-    for method in ("synonym", "swap"):  # what it loads once it listens is there
-        Client(served.url).augment(["A good movie."], method=method, m=1)
+    with Client(served.url) as asking:  # what it loads once it listens is there
+        asking.augment(["A good movie."], method="synonym", m=1)
+        asking.augment(["A good movie."], method="swap", m=1)
     warm = client(served.url, paths, seconds=SECONDS / 3, connections=16, right=right)
     before = resident(served)
     found = client(served.url, paths, seconds=SECONDS, connections=16, right=right)
