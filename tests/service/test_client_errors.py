@@ -59,6 +59,7 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, l
         (200, b"{", "application/json", "no JSON object"),
         (200, b"[" * 100_000, "application/json", "no JSON object"),
         (200, b"[]", "application/json", "no JSON object"),
+        (200, b'{"detail": 1}', "application/json", "an answer without 'sets'"),
         (302, b"", "text/html", "status 302"),
         (500, b"trace", "text/plain", "status 500"),
         (500, b'{"error": null}', "application/json", "status 500"),

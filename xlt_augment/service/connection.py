@@ -159,7 +159,7 @@ class Connection:
             found = None
         if answer.kind != "application/json" or not isinstance(found, dict):
             raise self.strange(f"no JSON object, but {answer.kind} with status {answer.status}", answer.status)
-        return found
+        return _Told(found, self)
 
     def _refusal(self, answer: Answer) -> ServiceError:
         """The error that the service tells of."""
@@ -178,6 +178,17 @@ class Connection:
             f"reading the answer of {self.shown}", found=found, expected="one of xlt-augment serve",
             remedy="Check the address, and what stands between", status=status,
         )  # fmt: skip
+
+
+class _Told(dict[str, Any]):
+    """What a service said. Asking for what it did not say raises ServiceError."""
+
+    def __init__(self, found: dict[str, Any], connection: "Connection") -> None:
+        super().__init__(found)
+        self._connection = connection
+
+    def __missing__(self, name: str) -> None:
+        raise self._connection.strange(f"an answer without {name!r}")
 
 
 def _parsed(url: str) -> tuple[bool, str, int, str, str | None]:
