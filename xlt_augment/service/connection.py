@@ -8,7 +8,7 @@ import re
 import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -159,7 +159,7 @@ class Connection:
             found = None
         if answer.kind != "application/json" or not isinstance(found, dict):
             raise self.strange(f"no JSON object, but {answer.kind} with status {answer.status}", answer.status)
-        return _Told(found, self)
+        return _Told(found, lambda what: self.strange(what, answer.status))
 
     def _refusal(self, answer: Answer) -> ServiceError:
         """The error that the service tells of."""
@@ -183,12 +183,12 @@ class Connection:
 class _Told(dict[str, Any]):
     """What a service said. Asking for what it did not say raises ServiceError."""
 
-    def __init__(self, found: dict[str, Any], connection: "Connection") -> None:
+    def __init__(self, found: dict[str, Any], strange: Callable[[str], ServiceError]) -> None:
         super().__init__(found)
-        self._connection = connection
+        self._strange = strange
 
     def __missing__(self, name: str) -> None:
-        raise self._connection.strange(f"an answer without {name!r}")
+        raise self._strange(f"an answer without {name!r}")
 
 
 def _parsed(url: str) -> tuple[bool, str, int, str, str | None]:
