@@ -1,10 +1,12 @@
 """Bytes on their way: read in pieces, hashed as they pass, several files at a time."""
 
+import _thread
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TypeVar
 
 PIECE = 256 << 10  # bytes at a time: they stay in the processor's cache on their way from file to hash to file
@@ -50,7 +52,6 @@ class Crew:
     def __init__(self, threads: int, progress: Progress = lambda count: None) -> None:
         self._threads, self._progress = max(1, threads), progress
         self._stop, self._lock = threading.Event(), threading.Lock()
-        self._idle, self._busy = threading.Condition(), 0  # items under way
 
     def watch(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """The pieces, counted for the progress. Raises Stopped between two of them when it is time to give up."""
@@ -62,29 +63,51 @@ class Crew:
                 self._progress(len(piece))
 
     def run(self, items: Sequence[T], work: Callable[[T], R]) -> list[R]:
-        """`work` of each item, in their order. Raises the first error, or what a signal does, when all have ended."""
-        pool = ThreadPoolExecutor(min(self._threads, len(items)) or 1, thread_name_prefix="xlt-store")
+        """`work` of each item, in their order. Raises the first error, or what a signal does, when all have ended.
+
+        A thread of its own leads the others: Python raises what a signal does in the main thread between any two steps, also
+        while a pool holds its locks, and then all wait for ever.
+        """
+        found: list[R] = []
+        errors: list[BaseException] = []
+        told: SimpleQueue[None] = SimpleQueue()  # which waits without steps of Python
+        begun, over = threading.Lock(), threading.Event()
+
+        def lead() -> None:
+            if not begun.acquire(blocking=False):
+                return
+            try:
+                found.extend(self._led(items, work))
+            except BaseException as error:  # noqa: BLE001 - raised by who waits
+                errors.append(error)
+            over.set()
+            told.put(None)
+
         try:
-            futures = [pool.submit(self._one, work, item) for item in items]
-            for future in as_completed(futures):
-                future.result()
-            return [future.result() for future in futures]
+            _thread.start_new_thread(lead, ())  # no Thread, whose start takes many steps
+            told.get()
         except BaseException:
             self._stop.set()
+            if not begun.acquire(blocking=False):  # else it never will
+                over.wait()
             raise
-        finally:
-            pool.shutdown(cancel_futures=True)
-            with self._idle:  # a signal while a thread is started can make the pool forget it
-                self._idle.wait_for(lambda: self._busy == 0)
+        if errors:
+            raise errors[0]
+        return found
+
+    def _led(self, items: Sequence[T], work: Callable[[T], R]) -> list[R]:
+        with ThreadPoolExecutor(min(self._threads, len(items)) or 1, thread_name_prefix="xlt-store") as pool:
+            futures = [pool.submit(self._one, work, item) for item in items]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return [future.result() for future in futures]
 
     def _one(self, work: Callable[[T], R], item: T) -> R:
-        with self._idle:
-            if self._stop.is_set():
-                raise Stopped
-            self._busy += 1
-        try:
-            return work(item)
-        finally:
-            with self._idle:
-                self._busy -= 1
-                self._idle.notify_all()
+        if self._stop.is_set():
+            raise Stopped
+        return work(item)
