@@ -1,16 +1,19 @@
 """Ctrl-C, SIGTERM, a file size limit: nothing half-written is ever visible, and one line says what happened."""
 
+import os
 import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.command import SCRIPTS, run_command
+import xlt_augment.cli.main
+from tests.command import SCRIPTS, run_command, run_here
 
 ROWS = 150_000
 
@@ -88,3 +91,20 @@ def test_a_file_that_may_not_grow_is_one_clear_error(large_tsv: Path, clean_fold
     assert done.stderr.count("\n") == 1
     assert "writing out" in done.stderr
     assert _names(clean_folder) == ["corpus.tsv"]
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, SystemError, ImportError])
+def test_what_python_makes_of_a_signal_is_an_interruption_too(
+    kind: type[Exception], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def turned(**options: object) -> None:  # as a class that is being made does with what is raised inside it
+        xlt_augment.cli.main._received.append(signal.SIGINT)
+        raise kind("Error calling __set_name__")
+
+    ended: list[int] = []
+    monkeypatch.setattr(xlt_augment.cli.main, "_received", [])
+    monkeypatch.setattr(xlt_augment.cli.main.build, "callback", turned)
+    monkeypatch.setattr(os, "_exit", lambda code: ended.append(code) or sys.exit(code))
+    done = run_here(capsys, "build")
+    assert (done.code, ended) == (130, [130])
+    assert done.err == "xlt-augment: interrupted; nothing half-written was left behind\n"

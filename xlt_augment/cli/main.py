@@ -74,7 +74,7 @@ def main() -> None:
     except (click.Abort, Interrupted) as error:
         notes = getattr(error, "__notes__", None)
         _fail(f"interrupted; {notes[0]}" if notes else _INTERRUPTED, 130)
-    except (SystemError, ImportError):  # what compiled code and modules turn an exception of a signal handler into
+    except (SystemError, ImportError, RuntimeError):  # what C code, modules and classes make of one of a signal handler
         if not _received:
             raise
         _fail(_INTERRUPTED, 130)
