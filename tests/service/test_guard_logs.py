@@ -121,16 +121,18 @@ def test_requests_are_counted() -> None:
         await echo([])(scope, receive, send)
 
     guard = guarded(app, service)
+    answers = []
     for number in range(50):
-        ask(guard, "GET", f"/v1/sets/{number}", bearing(READ))
-        ask(guard, "GET", f"/{number}" if number < 5 else "/v1/sets", {} if number < 5 else {"host": "evil"})
-    ask(guard, "POST", "/v1/augment", bearing(READ), b'"' * 1_000)
-    ask(guard, "BREW", "/")
+        answers.append(ask(guard, "GET", f"/v1/sets/{number}", bearing(READ)))
+        answers.append(ask(guard, "GET", f"/{number}" if number < 5 else "/v1/sets", {} if number < 5 else {"host": "evil"}))
+    answers.append(ask(guard, "POST", "/v1/augment", bearing(READ), b'"' * 1_000))
+    answers.append(ask(guard, "BREW", "/"))
     found = _series(service.metrics)
     assert found["xlt_requests_total", "method=GET,route=/v1/sets/{set},status=200"] == 50
     assert found["xlt_requests_total", "method=other,route=other,status=405"] == 1
     assert found["xlt_request_seconds_count", "route=/v1/sets/{set}"] == 51
     assert found["xlt_received_bytes_total", ""] == 1_000
+    assert found["xlt_sent_bytes_total", ""] == sum(len(answer.body) for answer in answers) > 0
     assert found["xlt_rejected_total", "reason=host"] == 45
     assert found["xlt_rejected_total", "reason=token"] == 5
     assert found["xlt_requests_in_progress", ""] == 0

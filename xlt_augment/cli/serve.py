@@ -1,8 +1,10 @@
 """`xlt-augment serve`."""
 
+import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -65,6 +67,17 @@ def serve(
     """
     if no_vetoes and click.get_current_context().get_parameter_source("vetoes") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--vetoes and --no-vetoes exclude one another; give one of them.")
+    gc.disable()  # what is imported and opened stays, and looking at it again and again takes a quarter of a second
+    try:
+        _run(
+            sets or ("default",), host=host, port=port, store=store, vetoes=None if no_vetoes else vetoes or _vetoes_home(),
+            tokens=tokens, allowed_hosts=allowed_hosts, trusted_proxies=trusted_proxies, rate=rate, access_log=access_log,
+        )  # fmt: skip
+    finally:
+        gc.enable()
+
+
+def _run(sets: tuple[str, ...], *, host: str, tokens: Path | None, rate: float, **settings: Any) -> None:
     try:
         from xlt_augment.service.server import serve as run
     except ModuleNotFoundError as error:
@@ -77,16 +90,14 @@ def serve(
     from xlt_augment.service.settings import Limits, Settings
     from xlt_augment.service.tokens import read_tokens, with_write_token
 
-    settings = Settings(
-        sets=sets or ("default",), host=host, port=port, store=store, vetoes=None if no_vetoes else vetoes or _vetoes_home(),
-        allowed_hosts=allowed_hosts, access_log=access_log, limits=replace(Limits(), rate=rate),
-        tokens=read_tokens(os.environ, tokens), trusted_proxies=trusted_proxies,
-    )  # fmt: skip
-    settings, made = with_write_token(settings)
+    limits = replace(Limits(), rate=rate)
+    told, made = with_write_token(
+        Settings(sets=sets, host=host, limits=limits, tokens=read_tokens(os.environ, tokens), **settings)
+    )
     page = f"/#token={made}" if made else ""
-    if host in {"0.0.0.0", "::"} and not allowed_hosts:
+    if host in {"0.0.0.0", "::"} and not told.allowed_hosts:
         click.echo(f"others cannot ask on {host} yet: give --allowed-host NAME, the name or address they reach it by", err=True)
-    run(settings, ready=lambda address: _tell(f"serving {', '.join(settings.sets)} on {address}{page}"))
+    run(told, ready=lambda address: _tell(f"serving {', '.join(sets)} on {address}{page}"))
 
 
 def _tell(line: str) -> None:

@@ -58,6 +58,7 @@ def serve(settings: Settings, ready: Callable[[str], object] = lambda address: N
         server = _Server(config, service, lambda: ready(_address(listener)))
         gc.collect()
         gc.freeze()  # what was opened stays: the collector need not look at it again
+        gc.enable()
         try:
             server.run(sockets=[listener])
         finally:
